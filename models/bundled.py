@@ -1,0 +1,204 @@
+"""The bundled towers: the default, with no network and no GPU needed.
+
+Text: the multilingual sentence encoder of `sentence_encoder.py` and a residual MLP. Image: EfficientNet-Lite2
+(Tan & Le 2019, arXiv:1905.11946, in its Lite form) and a projection. Both end in 512 dimensions. They were
+trained together by `pretrain.py`; the weights lie in `weights/`, each beside its card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.cards import WEIGHTS, Card, content_hash, read_card, read_weights, space_of
+from models.preprocessing import Pixels, Preprocessing
+from models.sentence_encoder import WIDTH, Batch, SentenceEncoder, Tokenizer, collate
+from models.torchvision_operators import declare_missing_operators
+from models.towers import Device, TowerError, Vectors
+
+DIM = 512
+TEXT_FAMILY = "bundled-text"
+IMAGE_FAMILY = "bundled-image"
+IMAGE_MODEL = "tf_efficientnet_lite2"
+FEATURES = 1280
+PREPROCESSING = Preprocessing(
+    size=224, fit="letterbox", interpolation="bicubic", mean=(127.0,) * 3, std=(128.0,) * 3
+)
+PIECES_PER_BATCH = 4096
+"""Bounds the memory of one forward pass, padding counted: about 60 MB."""
+
+SHIPPED = Path(__file__).parent / "weights"
+
+
+class TextModule(nn.Module):
+    """Piece ids → unit vectors of the shared space."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = SentenceEncoder()
+        self.head = nn.Sequential(nn.Linear(WIDTH, 2 * WIDTH), nn.GELU(), nn.Linear(2 * WIDTH, DIM))
+
+    def forward(self, batch: Batch) -> Tensor:
+        """(texts, DIM), each row of length 1."""
+        sentence = self.encoder(batch)
+        return F.normalize(sentence + self.head(sentence), dim=1)
+
+
+class ImageModule(nn.Module):
+    """Pixels → unit vectors of the shared space."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, preprocessing: Preprocessing = PREPROCESSING) -> None:
+        super().__init__()
+        declare_missing_operators()
+        import timm  # noqa: PLC0415 - takes seconds, and a service that answers text never needs it
+
+        self.backbone = timm.create_model(IMAGE_MODEL, pretrained=False, num_classes=0)
+        self.projection = nn.Linear(FEATURES, DIM, bias=False)
+        shape = (1, 3, 1, 1)
+        self.register_buffer("mean", torch.tensor(preprocessing.mean).view(shape), persistent=False)
+        self.register_buffer("std", torch.tensor(preprocessing.std).view(shape), persistent=False)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """(pictures, size, size, 3) uint8 → (pictures, DIM), each row of length 1."""
+        # The permuted view of rows of RGB *is* the channels-last layout, in which CPUs convolve fastest.
+        planes = (pixels.permute(0, 3, 1, 2).float() - self.mean) / self.std
+        return F.normalize(self.projection(self.backbone(planes)), dim=1)
+
+
+class BundledText:
+    """A text tower: `base`, or any version that was tuned from it."""
+
+    def __init__(self, card: Card, module: TextModule) -> None:
+        self.card = card
+        self.module = module.eval()
+        self.tokenizer = Tokenizer()
+
+    @property
+    def id(self) -> str:
+        return self.card.id
+
+    @property
+    def space(self) -> str:
+        return self.card.space
+
+    @property
+    def dim(self) -> int:
+        return self.card.dim
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """(len(texts), dim); texts of like length share a forward pass, whatever their order."""
+        ids = self.tokenizer(texts)
+        vectors = np.empty((len(texts), self.dim), dtype=np.float32)
+        rows: list[int] = []
+        by_length = sorted(range(len(texts)), key=lambda row: len(ids[row]))
+        for place, row in enumerate(by_length):
+            rows.append(row)
+            last = place + 1 == len(by_length)
+            if last or (len(rows) + 1) * len(ids[by_length[place + 1]]) > PIECES_PER_BATCH:
+                with torch.inference_mode():
+                    vectors[rows] = self.module(collate([ids[r] for r in rows])).numpy()
+                rows = []
+        return vectors
+
+
+class BundledImage:
+    """The image tower of the bundled space."""
+
+    def __init__(self, card: Card, module: ImageModule, device: torch.device) -> None:
+        self.card = card
+        self.device = device
+        self.preprocessing = PREPROCESSING
+        self.module = module.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @property
+    def name(self) -> str:
+        return self.card.id
+
+    @property
+    def space(self) -> str:
+        return self.card.space
+
+    @property
+    def dim(self) -> int:
+        return self.card.dim
+
+    def encode(self, pixels: Pixels) -> Vectors:
+        """(pictures, size, size, 3) uint8 → (pictures, dim)."""
+        with torch.inference_mode():
+            vectors: Vectors = self.module(torch.from_numpy(pixels).to(self.device)).float().cpu().numpy()
+        return vectors
+
+
+def open_text(folder: Path = SHIPPED / "base") -> BundledText:
+    """The text tower in `folder`; it runs on the CPU, where a query takes a millisecond."""
+    card = read_card(folder)
+    if card.family != TEXT_FAMILY:
+        raise TowerError(f"tower {card.id} is of the family {card.family!r}, not {TEXT_FAMILY!r}")
+    module = TextModule()
+    _load(module, folder, card)
+    return BundledText(card, module)
+
+
+def open_image(folder: Path = SHIPPED / "image", device: Device = "auto") -> BundledImage:
+    """The image tower in `folder`, on the GPU where there is one unless told otherwise."""
+    card = read_card(folder)
+    if card.family != IMAGE_FAMILY:
+        raise TowerError(f"tower {card.id} is of the family {card.family!r}, not {IMAGE_FAMILY!r}")
+    module = ImageModule()
+    _load(module, folder, card)
+    return BundledImage(card, module, _device(device))
+
+
+def write_tower(folder: Path, module: TextModule | ImageModule, **card: Any) -> Card:
+    """Writes a tower's folder: weights in float16, and the card with their hash.
+
+    An image tower's space follows from its weights; a text tower's is told in `card`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        name: tensor.detach().cpu().half() if tensor.is_floating_point() else tensor.detach().cpu()
+        for name, tensor in module.state_dict().items()
+    }
+    weights = content_hash(tensors)
+    if isinstance(module, ImageModule):
+        card |= {
+            "family": IMAGE_FAMILY,
+            "space": space_of(weights, PREPROCESSING),
+            "preprocessing": asdict(PREPROCESSING),
+        }
+    else:
+        card |= {"family": TEXT_FAMILY}
+    safetensors.torch.save_file(
+        {name: tensor.contiguous() for name, tensor in tensors.items()}, folder / WEIGHTS
+    )
+    written = Card(dim=DIM, weights=weights, **card)
+    written.write(folder)
+    return written
+
+
+def _load(module: nn.Module, folder: Path, card: Card) -> None:
+    tensors = read_weights(folder, card)
+    try:
+        module.load_state_dict(tensors)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise TowerError(f"the weights of {card.id} do not fit the family {card.family}: {first}") from None
+
+
+def _device(name: Device) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise TowerError("--device cuda was asked for, but torch sees no CUDA device: use --device cpu")
+    return torch.device(name)

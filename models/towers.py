@@ -1,0 +1,81 @@
+"""What a tower promises, and how one is opened by name.
+
+A tower turns text or pictures into unit vectors of one shared space. A text tower searches any index of
+vectors of its space; two spaces are never compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, Protocol, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.preprocessing import Pixels, Preprocessing
+
+Vectors = NDArray[np.float32]
+"""(rows, dim) float32, each row of length 1."""
+
+Device = Literal["auto", "cpu", "cuda"]
+
+BUNDLED = "bundled"
+"""The name of the towers that ship with Vitrine: the default, no network needed."""
+
+
+class TowerError(ValueError):
+    """A tower cannot be opened; the message names it, what is wrong and the cure."""
+
+
+class TextTower(Protocol):
+    """Text → vectors. Safe to call from one thread at a time."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def space(self) -> str: ...
+    @property
+    def dim(self) -> int: ...
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """(len(texts), dim), in the order of the texts; a text's vector does not depend on its neighbours."""
+        ...
+
+
+class ImageTower(Protocol):
+    """Pictures → vectors, in two steps so that the first can run in other threads than the second."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def space(self) -> str: ...
+    @property
+    def dim(self) -> int: ...
+    @property
+    def preprocessing(self) -> Preprocessing: ...
+
+    def encode(self, pixels: Pixels) -> Vectors:
+        """(pictures, size, size, 3) as `preprocessing` makes them → (pictures, dim)."""
+        ...
+
+
+@overload
+def open_tower(name: str | Path, side: Literal["text"], device: Device = "auto") -> TextTower: ...
+@overload
+def open_tower(name: str | Path, side: Literal["image"], device: Device = "auto") -> ImageTower: ...
+def open_tower(
+    name: str | Path, side: Literal["text", "image"], device: Device = "auto"
+) -> TextTower | ImageTower:
+    """Opens one side of the towers called `name`: `bundled`, or the folder of a tower version.
+
+    Raises TowerError for a name that is not known, a damaged folder, or a device that is not there.
+    """
+    # Imported here: torch takes a second to load, and who only reads the protocols should not wait for it.
+    from models import bundled  # noqa: PLC0415
+
+    if name == BUNDLED:
+        return bundled.open_text() if side == "text" else bundled.open_image(device=device)
+    if isinstance(name, Path) and side == "text":
+        return bundled.open_text(name)
+    raise TowerError(f"there is no {side} tower called {str(name)!r}: the towers that ship are {BUNDLED!r}")
