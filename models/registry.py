@@ -1,0 +1,119 @@
+"""Text towers on disk: the versions in a home, and which one is active in each space.
+
+towers/<id>/         card.json  weights.safetensors      (immutable; a folder copied here is a tower)
+towers/active.json   space → tower id, replaced by one rename
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import filelock
+
+from models.cards import CARD, Card, read_card
+from models.towers import TextTower, TowerError, open_tower
+
+
+class TowerNotFound(TowerError):
+    """No tower of this id is in the home."""
+
+
+class Registry:
+    """The towers of one home. Safe to use from several processes."""
+
+    def __init__(self, home: Path) -> None:
+        self._folder = home / "towers"
+
+    def cards(self) -> list[Card]:
+        """The cards of all towers here, by id; a folder without a readable card is passed over."""
+        if not self._folder.is_dir():
+            return []
+        found = []
+        for folder in sorted(self._folder.iterdir()):
+            if folder.name.startswith(".") or not (folder / CARD).is_file():
+                continue
+            try:
+                found.append(self.card(folder.name))
+            except TowerError:
+                continue
+        return found
+
+    def card(self, tower: str) -> Card:
+        """Raises TowerNotFound, or TowerError where the folder is damaged."""
+        folder = self._folder / tower
+        if tower in ("", ".", "..") or "/" in tower or not (folder / CARD).is_file():
+            known = ", ".join(card.id for card in self.cards()) if tower else ""
+            raise TowerNotFound(f"no tower {tower!r} is registered; there are: {known or 'none yet'}")
+        card = read_card(folder)
+        if card.id != tower:
+            raise TowerError(f"the card in towers/{tower} is of {card.id!r}: rename the folder to that id")
+        return card
+
+    def open(self, tower: str) -> TextTower:
+        """Loads a registered tower. Raises TowerNotFound or TowerError."""
+        self.card(tower)
+        return open_tower(self._folder / tower, "text")
+
+    def active(self, space: str) -> str | None:
+        """The id of the tower that answers searches of this space when none is named."""
+        return self._read_active().get(space)
+
+    def activate(self, tower: str) -> Card:
+        """Makes a tower the active one of its own space."""
+        card = self.card(tower)
+        with self._lock():
+            self._write_active(self._read_active() | {card.space: tower})
+        return card
+
+    def add_own(self, source: Path) -> Card:
+        """Registers a space's own text side from `source`, and activates it if the space has no active one.
+
+        Its id is the one on its card; where other weights hold that id already, a part of its hash is
+        added. Calling it again changes nothing.
+        """
+        own = read_card(source)
+        with self._lock():
+            card = self._registered(own) or self._copy(source, own)
+            if card.space not in (active := self._read_active()):
+                self._write_active(active | {card.space: card.id})
+        return card
+
+    def _registered(self, own: Card) -> Card | None:
+        same = (card for card in self.cards() if (card.weights, card.space) == (own.weights, own.space))
+        return next(same, None)
+
+    def _copy(self, source: Path, own: Card) -> Card:
+        taken = (self._folder / own.id).exists()
+        card = replace(own, id=f"{own.id}-{own.weights[:8]}") if taken else own
+        staging = self._folder / f".adding-{card.id}"
+        shutil.rmtree(staging, ignore_errors=True)
+        shutil.copytree(source, staging)
+        card.write(staging)
+        staging.rename(self._folder / card.id)
+        return card
+
+    def _lock(self) -> filelock.BaseFileLock:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return filelock.FileLock(self._folder / ".lock", timeout=60)
+
+    def _read_active(self) -> dict[str, str]:
+        path = self._folder / "active.json"
+        try:
+            active: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except ValueError as error:
+            raise TowerError(f"{path} is not JSON ({error}): delete it, and activate a tower") from None
+        return active
+
+    def _write_active(self, active: dict[str, str]) -> None:
+        new = self._folder / ".active.json"
+        with new.open("w", encoding="utf-8") as file:
+            json.dump(active, file, indent=2)
+            file.flush()
+            os.fsync(file.fileno())
+        new.rename(self._folder / "active.json")
