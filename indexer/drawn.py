@@ -10,7 +10,8 @@ from random import Random
 
 from PIL import Image
 
-from indexer.garments import HEIGHT, WIDTH, Look, picture
+from indexer.drawing.picture import picture
+from indexer.drawing.sheet import HEIGHT, WIDTH, Look
 
 SIZE = (WIDTH, HEIGHT)
 COLUMNS = (

@@ -10,6 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from indexer.drawing.picture import DRAWINGS
+from indexer.drawing.sheet import COLOURS
 from indexer.drawn import (
     COLUMNS,
     KINDS,
@@ -25,7 +27,6 @@ from indexer.drawn import (
     titles,
     write_demo,
 )
-from indexer.garments import COLOURS, DRAWINGS
 
 DRESS = Garment(
     id="demo-0001",

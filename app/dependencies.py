@@ -1,0 +1,24 @@
+"""What a route asks for, as types."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from app.engine import Engine
+from app.images import Images
+
+
+def _engine(request: Request) -> Engine:
+    engine: Engine = request.app.state.engine
+    return engine
+
+
+def _images(request: Request) -> Images:
+    images: Images = request.app.state.images
+    return images
+
+
+EngineDep = Annotated[Engine, Depends(_engine)]
+ImagesDep = Annotated[Images, Depends(_images)]

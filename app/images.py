@@ -1,0 +1,68 @@
+"""Catalogue pictures for a page: always decoded and encoded again by us, at one of a few widths."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import threading
+from typing import Literal
+
+from cachetools import LRUCache
+from PIL import Image
+
+from indexer.source import Source, SourceGone, TooLarge
+from models.pictures import MAX_BYTES, PictureError, open_picture
+
+Width = Literal[160, 320, 640, 1280]
+Kind = Literal["JPEG", "WEBP"]
+MAX_WIDTH: Width = 1280
+
+_KEPT_BYTES = 64_000_000
+_QUALITY = 85
+
+
+class ImageGone(LookupError):
+    """A picture is no longer what was indexed: missing, or changed."""
+
+
+class Images:
+    """Renders pictures, and keeps what was asked for last. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._kept: LRUCache[str, bytes] = LRUCache(_KEPT_BYTES, getsizeof=len)
+        self._lock = threading.Lock()
+
+    def render(self, source: Source, sha256: str, width: Width, kind: Kind) -> bytes:
+        """The picture at most `width` pixels wide, never enlarged. Raises ImageGone."""
+        key = tag(sha256, width, kind)
+        with self._lock:
+            kept = self._kept.get(key)
+        if kept is None:
+            kept = _encode(_read(source, sha256, width), width, kind)
+            with self._lock:
+                self._kept[key] = kept
+        return kept
+
+
+def tag(sha256: str, width: int, kind: str) -> str:
+    """What an ETag says: the same for as long as the answer would be."""
+    return f"{sha256[:32]}-{width}-{kind.lower()}"
+
+
+def _read(source: Source, sha256: str, width: int) -> Image.Image:
+    try:
+        data = source.read(MAX_BYTES)
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise ImageGone(f"{source.name} has changed since it was indexed: reindex")
+        return open_picture(data, at_least=width)
+    except (SourceGone, TooLarge, PictureError) as error:
+        raise ImageGone(f"{error}: reindex") from None
+
+
+def _encode(picture: Image.Image, width: int, kind: str) -> bytes:
+    if picture.width > width:
+        height = max(1, round(picture.height * width / picture.width))
+        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    picture.save(file, kind, quality=_QUALITY)
+    return file.getvalue()

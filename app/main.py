@@ -1,0 +1,82 @@
+"""create_app(): wiring only."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.responses import FileResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.engine import Engine
+from app.images import Images
+from app.middleware import BodyLimit, Measured, RawIds, SecurityHeaders, TooBusy
+from app.problems import answer_with_problems
+from app.routes import items, ops, search
+from app.settings import Settings
+from app.watcher import Watcher
+
+_STATIC = Path(__file__).parent / "static"
+_PUBLIC = ("/search", "/items/", "/images/")
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service over `settings.home`; it starts without an index, and takes up the first one published."""
+    engine = Engine(settings.home, towers_in_memory=settings.towers_in_memory)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        engine.refresh_if_changed()
+        app.state.watcher = Watcher(engine)
+        app.state.watcher.start()
+        yield
+        app.state.watcher.stop()
+
+    app = FastAPI(
+        title="Vitrine",
+        summary="Finds a shop's products by their picture, from words in any language.",
+        version=version("vitrine"),
+        lifespan=lifespan,
+        # The interactive pages load their scripts from elsewhere, which our own policy forbids.
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.engine = engine
+    app.state.images = Images()
+    answer_with_problems(app)
+    for routes in (search.router, items.router, ops.router):
+        app.include_router(routes)
+    app.get("/", include_in_schema=False)(_page)
+    app.mount("/static", StaticFiles(directory=_STATIC), name="static")
+    # The last one added is the first that a request meets.
+    app.add_middleware(BodyLimit)
+    app.add_middleware(TooBusy, most=settings.max_requests)
+    app.add_middleware(RawIds)
+    if settings.cors_origins:
+        app.add_middleware(PublicCors, origins=settings.cors_origins)
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(Measured, metrics=engine.metrics)
+    return app
+
+
+def _page() -> FileResponse:
+    return FileResponse(_STATIC / "index.html")
+
+
+class PublicCors:
+    """CORS for search, items and pictures, and for nothing else."""
+
+    def __init__(self, app: ASGIApp, origins: tuple[str, ...]) -> None:
+        self._app = app
+        self._open = CORSMiddleware(
+            app, allow_origins=origins, allow_methods=["GET", "POST"], allow_headers=["*"]
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        public = scope["type"] == "http" and scope["path"].startswith(_PUBLIC)
+        await (self._open if public else self._app)(scope, receive, send)

@@ -1,0 +1,169 @@
+"""What crosses the wire."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from fastapi import UploadFile
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from app.images import MAX_WIDTH, Width
+
+MAX_QUERY = 1_000
+"""Characters of one text."""
+MAX_TERMS = 16
+MAX_RANK = 1_000
+"""`offset + limit` is at most this."""
+
+
+def _query(text: str) -> str:
+    if not text.strip():
+        raise PydanticCustomError("query_empty", "the query is empty: give at least one word")
+    if len(text) > MAX_QUERY:
+        raise PydanticCustomError(
+            "query_too_long",
+            "the query has {length} characters, the limit is {limit}",
+            {"length": len(text), "limit": MAX_QUERY},
+        )
+    return text.strip()
+
+
+# The lengths are in the document for clients; the validator answers with the codes of its own.
+QueryText = Annotated[
+    str,
+    AfterValidator(_query),
+    Field(json_schema_extra={"minLength": 1, "maxLength": MAX_QUERY, "pattern": r"\S"}),
+]
+Weight = Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)]
+
+
+class _Strict(BaseModel):
+    """Unknown members are refused, never ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Page(_Strict):
+    limit: int = Field(20, ge=1, le=100, description="Items in the answer.")
+    offset: int = Field(0, ge=0, le=MAX_RANK - 1, description="Items left out at the top.")
+
+    @model_validator(mode="after")
+    def _within_rank(self) -> Self:
+        if self.offset + self.limit > MAX_RANK:
+            raise PydanticCustomError(
+                "bad_value",
+                "offset + limit is {rank}, the limit is {limit}",
+                {"rank": self.offset + self.limit, "limit": MAX_RANK},
+            )
+        return self
+
+
+class TowerPage(Page):
+    text_tower: str | None = Field(
+        None, max_length=64, description="A registered tower of the index's space; by default the active one."
+    )
+
+
+class SimilarQuery(Page):
+    """GET /items/{id}/similar"""
+
+
+class SearchQuery(TowerPage):
+    """GET /search"""
+
+    q: QueryText = Field(description="What to look for, in any language.", examples=["rotes Kleid"])
+
+
+class Text(_Strict):
+    text: QueryText
+    weight: Weight = 1.0
+
+
+class ItemReference(_Strict):
+    item: str = Field(min_length=1, max_length=256)
+    weight: Weight = 1.0
+
+
+class SearchRequest(TowerPage):
+    """POST /search"""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"query": "rotes Kleid", "limit": 3},
+                {"query": [{"text": "rotes Kleid"}, {"text": "Blumen", "weight": -0.5}], "limit": 3},
+            ]
+        },
+    )
+
+    query: QueryText | Annotated[list[Text | ItemReference], Field(min_length=1, max_length=MAX_TERMS)] = (
+        Field(description="A text, or weighted terms: texts and items of the catalogue.")
+    )
+
+
+class PictureSearch(TowerPage):
+    """POST /search/image (multipart)"""
+
+    file: UploadFile = Field(description="JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF; 10 MB at most.")
+    text: QueryText | None = Field(None, description="Words to add to the picture.", examples=["in Blau"])
+    weight: Weight = Field(1.0, description="The weight of the words; the picture's is 1.")
+
+
+class ImageQuery(_Strict):
+    """GET /images/{id}"""
+
+    n: int = Field(0, ge=0, le=10_000, description="Which of the item's pictures, counted from 0.")
+    width: Annotated[Width, Field(description="At most so many pixels wide; never enlarged.")] = MAX_WIDTH
+
+
+class ImageHeaders(BaseModel):
+    """What a client of GET /images/{id} may say of formats, and of what it holds."""
+
+    accept: str = ""
+    if_none_match: str = ""
+
+
+class Hit(BaseModel):
+    id: str = Field(examples=["demo-0001"])
+    score: float = Field(description="Cosine of the query and the item's best picture.", examples=[0.31])
+    image: str = Field(description="The item's first picture.", examples=["/images/demo-0001"])
+    fields: dict[str, Any] = Field(
+        description="The catalogue's columns; empty ones are left out.",
+        examples=[{"title": "Rotes Kleid", "price": 19.99, "price_currency": "EUR"}],
+    )
+
+
+class Took(BaseModel):
+    """Milliseconds."""
+
+    encode: float = Field(examples=[0.8])
+    search: float = Field(examples=[0.4])
+    total: float = Field(examples=[1.6])
+
+
+class SearchResponse(BaseModel):
+    hits: list[Hit] = Field(description="Best first; equal scores in catalogue order.")
+    total: int = Field(description="Items that were searched.", examples=[8368])
+    index: str = Field(description="The index version.", examples=["20261122-043012-1a2b3c"])
+    text_tower: str | None = Field(description="The tower that read the text, if there was any.")
+    took_ms: Took
+
+
+class ItemResponse(BaseModel):
+    id: str = Field(examples=["demo-0001"])
+    images: list[str] = Field(examples=[["/images/demo-0001"]])
+    fields: dict[str, Any]
+    index: str
+
+
+class Liveness(BaseModel):
+    status: Literal["alive"] = "alive"
+
+
+class Readiness(BaseModel):
+    status: Literal["ready"] = "ready"
+    index: str
+    text_tower: str
+    items: int

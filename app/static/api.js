@@ -1,0 +1,60 @@
+// The service's HTTP interface, as the page uses it.
+
+export const PAGE = 24;
+/** The service answers no deeper than this: offset + limit ≤ 1,000. */
+export const DEPTH = 1000;
+
+/** A refusal by the service (problem+json), or by the network (`code` is "offline"). */
+export class Problem extends Error {
+  constructor(code, detail = "") {
+    super(detail || code);
+    this.code = code;
+    this.detail = detail;
+  }
+}
+
+async function call(url, options) {
+  let response;
+  try {
+    response = await fetch(url, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem("offline");
+  }
+  // A proxy in front of the service may answer in HTML, whatever the status.
+  const body = await response.json().catch(() => null);
+  options.signal?.throwIfAborted();
+  if (response.ok && body) return body;
+  throw new Problem(body?.code ?? `http_${response.status}`, body?.detail ?? body?.title);
+}
+
+const itemUrl = (id) => `/items/${encodeURIComponent(id)}`;
+
+/**
+ * Asks for one page of hits.
+ * @param {{words?: string, picture?: Blob, similar?: string}} view what is looked for
+ */
+export function search(view, { offset = 0, limit = Math.min(PAGE, DEPTH - offset), signal } = {}) {
+  if (view.picture) {
+    const body = new FormData();
+    body.set("file", view.picture, view.picture.name ?? "picture");
+    if (view.words) body.set("text", view.words);
+    body.set("limit", limit);
+    body.set("offset", offset);
+    return call("/search/image", { method: "POST", body, signal });
+  }
+  const range = new URLSearchParams({ limit, offset });
+  if (view.similar) return call(`${itemUrl(view.similar)}/similar?${range}`, { signal });
+  return call(`/search?${new URLSearchParams({ q: view.words })}&${range}`, { signal });
+}
+
+/** The item with all its pictures. */
+export const item = (id, { signal } = {}) => call(itemUrl(id), { signal });
+
+/** Points an <img> at a picture of the service, in the sizes that it offers. */
+export function show(img, picture, widths, sizes) {
+  const at = (width) => `${picture}${picture.includes("?") ? "&" : "?"}width=${width}`;
+  img.sizes = sizes;
+  img.srcset = widths.map((width) => `${at(width)} ${width}w`).join(", ");
+  img.src = at(widths[0]);
+}

@@ -1,0 +1,28 @@
+// The start page's example queries, each with the first picture that it finds.
+
+import * as api from "./api.js";
+import { make, picture } from "./element.js";
+import { text } from "./texts.js";
+
+/** Lists the queries at once; pictures follow, and where none can be had the words stand alone. */
+export async function fill(list, signal) {
+  const cards = text("example_queries").map((words) => {
+    const tile = make("span", { className: "tile" });
+    const link = make("a", { href: `/?${new URLSearchParams({ q: words })}` }, tile, make("span", {}, words));
+    return { words, tile, li: make("li", {}, link) };
+  });
+  list.replaceChildren(...cards.map(({ li }) => li));
+  list.classList.remove("bare");
+  try {
+    for (const { words, tile } of cards) {
+      const { hits } = await api.search({ words }, { limit: 1, signal });
+      if (!hits[0]?.image) continue;
+      const img = picture();
+      api.show(img, hits[0].image, [320, 640], "(min-width: 64rem) 12rem, 30vw");
+      tile.append(img);
+    }
+  } catch {
+    // No index yet, or gone elsewhere: the words are still worth a click.
+    if (!signal.aborted) list.classList.add("bare");
+  }
+}

@@ -1,0 +1,171 @@
+// The interface's two languages, and which of them is spoken.
+
+const TEXTS = {
+  de: {
+    skip: "Zu den Ergebnissen",
+    home: "Vitrine, zur Startseite",
+    languages: "Sprache",
+    headline: "Finden, was Ihnen vorschwebt.",
+    subline: "In eigenen Worten oder mit einem Bild.",
+    search: "Artikelsuche",
+    search_label: "Wonach suchen Sie?",
+    placeholder: "Rotes Sommerkleid …",
+    placeholder_picture: "Worte dazu: „in Blau“",
+    submit: "Suchen",
+    pick: "Mit einem Bild suchen",
+    your_picture: "Ihr Bild",
+    forget: "Bild entfernen",
+    examples: "Zum Beispiel",
+    example_queries: ["rotes Kleid", "gestreiftes Hemd", "warme Winterjacke", "weiße Turnschuhe", "Bluse mit Blumen", "blaue Jeans"],
+    invite: "Oder ein Bild hierher ziehen, einfügen oder auswählen",
+    drop: "Bild hier ablegen",
+    words_title: (words) => `„${words}“`,
+    picture_title: "Ähnlich wie Ihr Bild",
+    picture_words_title: (words) => `Ähnlich wie Ihr Bild, „${words}“`,
+    similar_title: (title) => `Ähnlich wie ${title}`,
+    searching: "Wird gesucht …",
+    count: (shown, total, time) => `Die besten ${shown} von ${total} Artikeln in ${time}`,
+    count_all: (total, time) => `${total} Artikel in ${time}`,
+    nothing: "Dazu gibt es hier noch keine Artikel.",
+    more: "Mehr zeigen",
+    loading: "Wird geladen …",
+    similar: "Ähnliche",
+    similar_to: (title) => `Ähnliche Artikel wie ${title}`,
+    similar_items: "Ähnliche Artikel",
+    score: "Ähnlichkeit",
+    score_title: "Ähnlichkeit (Kosinus): 1 wäre vollkommen gleich",
+    close: "Schließen",
+    pictures: "Bilder",
+    picture_n: (n, of) => `Bild ${n} von ${of}`,
+    again: "Noch einmal versuchen",
+    other_picture: "Ein anderes Bild wählen",
+    yes: "ja",
+    no: "nein",
+    fields: {
+      price: "Preis", sale_price: "Angebotspreis", colour: "Farbe", color: "Farbe", kind: "Art", type: "Art", pattern: "Muster",
+      product: "Produkt", product_type: "Warengruppe", sizes: "Größen", size: "Größe", in_stock: "Lieferbar", availability: "Lieferbar",
+      description: "Beschreibung", brand: "Marke", material: "Material", gender: "Geschlecht", section: "Abteilung", category: "Kategorie", link: "Im Shop",
+    },
+    problems: {
+      offline: ["Keine Verbindung", "Der Dienst ist gerade nicht zu erreichen. Bitte die Verbindung prüfen und noch einmal versuchen."],
+      no_index: ["Noch kein Index", "Hier ist noch kein Katalog eingelesen. Sobald er fertig ist, kann gesucht werden."],
+      too_busy: ["Gerade viel los", "Bitte in einem Augenblick noch einmal versuchen."],
+      too_large: ["Das Bild ist zu groß", "Höchstens 10 MB und 40 Megapixel, bitte."],
+      image_unreadable: ["Das Bild lässt sich nicht lesen", "Möglich sind JPEG, PNG, WebP, GIF, BMP, TIFF und AVIF."],
+      query_too_long: ["Die Anfrage ist zu lang", "Höchstens 1.000 Zeichen, bitte."],
+      item_not_found: ["Diesen Artikel gibt es nicht mehr", "Vielleicht hilft eine neue Suche."],
+      other: ["Das hat nicht geklappt", "Bitte noch einmal versuchen."],
+    },
+  },
+  en: {
+    skip: "Skip to the results",
+    home: "Vitrine, to the start page",
+    languages: "Language",
+    headline: "Find what you have in mind.",
+    subline: "In your own words, or with a picture.",
+    search: "Item search",
+    search_label: "What are you looking for?",
+    placeholder: "Red summer dress …",
+    placeholder_picture: "Add words: “in blue”",
+    submit: "Search",
+    pick: "Search with a picture",
+    your_picture: "Your picture",
+    forget: "Remove the picture",
+    examples: "For example",
+    example_queries: ["red dress", "striped shirt", "warm winter jacket", "white trainers", "blouse with flowers", "blue jeans"],
+    invite: "Or drag a picture here, paste one, or choose one",
+    drop: "Drop the picture here",
+    words_title: (words) => `“${words}”`,
+    picture_title: "Similar to your picture",
+    picture_words_title: (words) => `Similar to your picture, “${words}”`,
+    similar_title: (title) => `Similar to ${title}`,
+    searching: "Searching …",
+    count: (shown, total, time) => `The best ${shown} of ${total} items in ${time}`,
+    count_all: (total, time) => `${total} items in ${time}`,
+    nothing: "There are no items for this yet.",
+    more: "Show more",
+    loading: "Loading …",
+    similar: "Similar",
+    similar_to: (title) => `Items similar to ${title}`,
+    similar_items: "Similar items",
+    score: "Similarity",
+    score_title: "Similarity (cosine): 1 would be exactly alike",
+    close: "Close",
+    pictures: "Pictures",
+    picture_n: (n, of) => `Picture ${n} of ${of}`,
+    again: "Try again",
+    other_picture: "Choose another picture",
+    yes: "yes",
+    no: "no",
+    fields: {
+      price: "Price", sale_price: "Sale price", colour: "Colour", color: "Colour", kind: "Kind", type: "Kind", pattern: "Pattern",
+      product: "Product", product_type: "Product type", sizes: "Sizes", size: "Size", in_stock: "In stock", availability: "Availability",
+      description: "Description", brand: "Brand", material: "Material", gender: "Gender", section: "Section", category: "Category", link: "In the shop",
+    },
+    problems: {
+      offline: ["No connection", "The service cannot be reached at the moment. Please check your connection and try again."],
+      no_index: ["No index yet", "No catalogue has been read here yet. As soon as it is ready, you can search."],
+      too_busy: ["Very busy right now", "Please try again in a moment."],
+      too_large: ["The picture is too large", "10 MB and 40 megapixels at most, please."],
+      image_unreadable: ["The picture cannot be read", "JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF will do."],
+      query_too_long: ["The query is too long", "1,000 characters at most, please."],
+      item_not_found: ["This item is no longer here", "A new search may help."],
+      other: ["That did not work", "Please try again."],
+    },
+  },
+};
+
+/** @returns {"de" | "en"} the visitor's last choice, else the browser's; German for everybody else */
+function firstLanguage() {
+  const wanted = [stored(), navigator.language?.slice(0, 2).toLowerCase()];
+  return wanted.find((language) => Object.hasOwn(TEXTS, language ?? "")) ?? "de";
+}
+
+// Storage may be forbidden (private windows, cookie settings); the page works without it.
+function stored() {
+  try {
+    return localStorage.getItem("language");
+  } catch {
+    return null;
+  }
+}
+
+export let language = firstLanguage();
+
+export function setLanguage(wanted) {
+  language = wanted;
+  try {
+    localStorage.setItem("language", wanted);
+  } catch {
+    // Then it holds for this visit only.
+  }
+}
+
+/** The text of that name; one with gaps is filled with `parts`. */
+export function text(name, ...parts) {
+  const found = TEXTS[language][name];
+  return typeof found === "function" ? found(...parts) : found;
+}
+
+/** What the interface calls a field; a shop's own fields keep their names. */
+export function fieldName(key) {
+  const names = TEXTS[language].fields;
+  if (Object.hasOwn(names, key)) return names[key];
+  const words = key.replace(/^g:/, "").replaceAll("_", " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** @returns {[string, string]} a heading and a sentence for a problem's code */
+export function problemText(code) {
+  const known = TEXTS[language].problems;
+  return Object.hasOwn(known, code) ? known[code] : known.other;
+}
+
+/** Puts the language over the fixed texts of the page. */
+export function translate(root) {
+  document.documentElement.lang = language;
+  for (const el of root.querySelectorAll("[data-text]")) el.textContent = text(el.dataset.text);
+  for (const el of root.querySelectorAll("[data-label]")) el.setAttribute("aria-label", text(el.dataset.label));
+  for (const el of root.querySelectorAll("[data-placeholder]")) el.placeholder = text(el.dataset.placeholder);
+  for (const el of root.querySelectorAll("[data-language]")) el.setAttribute("aria-pressed", el.dataset.language === language);
+}

@@ -1,0 +1,32 @@
+"""The thread that lets a running service take up what was published meanwhile."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from app.engine import Engine
+
+_logger = logging.getLogger("vitrine")
+
+
+class Watcher(threading.Thread):
+    """Looks every `seconds` whether another index version or tower became current."""
+
+    def __init__(self, engine: Engine, seconds: float = 0.5) -> None:
+        super().__init__(name="watcher", daemon=True)
+        self._engine = engine
+        self._seconds = seconds
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        while not self._stopped.wait(self._seconds):
+            try:
+                self._engine.refresh_if_changed()
+            except Exception:
+                # A vanished mount must not end the thread: the service would go stale without a word.
+                _logger.exception("looking for a new index version failed; it is tried again")
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self.join()
