@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from app.engine import Engine
 from app.images import Images
+from app.watcher import Watcher
 
 
 def _engine(request: Request) -> Engine:
@@ -20,5 +21,11 @@ def _images(request: Request) -> Images:
     return images
 
 
+def _watcher(request: Request) -> Watcher:
+    watcher: Watcher = request.app.state.watcher
+    return watcher
+
+
 EngineDep = Annotated[Engine, Depends(_engine)]
 ImagesDep = Annotated[Images, Depends(_images)]
+WatcherDep = Annotated[Watcher, Depends(_watcher)]

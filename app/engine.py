@@ -212,7 +212,8 @@ class Engine:
     ) -> Answer:
         started = time.perf_counter()
         found = index.search(query, offset + limit, without=without)
-        rows, scores = found.rows[offset:], found.scores[offset:]
+        # Rounding can lift a cosine a hair above 1.
+        rows, scores = found.rows[offset:], found.scores[offset:].clip(-1, 1)
         fields = zip(index.ids(rows), scores, index.fields(rows), strict=True)
         hits = [Hit(item, float(score), row_fields) for item, score, row_fields in fields]
         search_seconds = time.perf_counter() - started

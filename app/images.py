@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import threading
+from enum import IntEnum
 from typing import Literal
 
 from cachetools import LRUCache
@@ -13,10 +14,17 @@ from PIL import Image
 from indexer.source import Source, SourceGone, TooLarge
 from models.pictures import MAX_BYTES, PictureError, open_picture
 
-Width = Literal[160, 320, 640, 1280]
-Kind = Literal["JPEG", "WEBP"]
-MAX_WIDTH: Width = 1280
 
+class Width(IntEnum):
+    """Pixels; a few widths, so that a page's pictures are found again."""
+
+    TILE = 160
+    CARD = 320
+    PAGE = 640
+    FULL = 1280
+
+
+Kind = Literal["JPEG", "WEBP"]
 _KEPT_BYTES = 64_000_000
 _QUALITY = 85
 

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from app.engine import ItemNotFound, ZeroQuery
 from app.images import ImageGone
+from app.watcher import NotAlive
 from indexer.store import NoIndex, SpaceMismatch
 from models.pictures import PictureError
 from models.registry import TowerNotFound
@@ -31,6 +32,7 @@ MEDIA_TYPE = "application/problem+json"
 # What the domain raises → status and code; the error's message is the detail.
 _CODES: dict[type[Exception], tuple[int, str]] = {
     NoIndex: (503, "no_index"),
+    NotAlive: (503, "not_alive"),
     ItemNotFound: (404, "item_not_found"),
     TowerNotFound: (404, "tower_not_found"),
     ImageGone: (404, "image_gone"),
@@ -98,7 +100,8 @@ async def _refused(_: Request, error: Exception) -> JSONResponse:
 
 
 def _place(location: tuple[str | int, ...]) -> str:
-    return ".".join(str(part) for part in location if part != "body") or "body"
+    # The first part says where in the request ("body", "query"), the others which member.
+    return ".".join(str(part) for part in location[1:] or location)
 
 
 async def _http(_: Request, error: Exception) -> JSONResponse:

@@ -5,16 +5,27 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import UploadFile
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.images import MAX_WIDTH, Width
+from app.images import Width
 
 MAX_QUERY = 1_000
 """Characters of one text."""
 MAX_TERMS = 16
 MAX_RANK = 1_000
 """`offset + limit` is at most this."""
+
+
+def _unicode(text: str) -> str:
+    """JSON can spell half of a surrogate pair, which is no character and cannot be encoded."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise PydanticCustomError(
+            "bad_value", "the text has a lone surrogate, which is no character"
+        ) from None
+    return text
 
 
 def _query(text: str) -> str:
@@ -32,9 +43,11 @@ def _query(text: str) -> str:
 # The lengths are in the document for clients; the validator answers with the codes of its own.
 QueryText = Annotated[
     str,
+    AfterValidator(_unicode),
     AfterValidator(_query),
     Field(json_schema_extra={"minLength": 1, "maxLength": MAX_QUERY, "pattern": r"\S"}),
 ]
+Name = Annotated[str, AfterValidator(_unicode)]
 Weight = Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)]
 
 
@@ -60,7 +73,7 @@ class Page(_Strict):
 
 
 class TowerPage(Page):
-    text_tower: str | None = Field(
+    text_tower: Name | None = Field(
         None, max_length=64, description="A registered tower of the index's space; by default the active one."
     )
 
@@ -81,8 +94,23 @@ class Text(_Strict):
 
 
 class ItemReference(_Strict):
-    item: str = Field(min_length=1, max_length=256)
+    item: Name = Field(min_length=1, max_length=256)
     weight: Weight = 1.0
+
+
+def _term_kind(term: object) -> str:
+    has_item = "item" in term if isinstance(term, dict) else isinstance(term, ItemReference)
+    return "item" if has_item else "text"
+
+
+# Told apart by their members, so that an error speaks of the form that was meant.
+Term = Annotated[
+    Annotated[Text, Tag("text")] | Annotated[ItemReference, Tag("item")], Discriminator(_term_kind)
+]
+
+
+def _query_kind(query: object) -> str:
+    return "terms" if isinstance(query, list) else "text"
 
 
 class SearchRequest(TowerPage):
@@ -98,9 +126,11 @@ class SearchRequest(TowerPage):
         },
     )
 
-    query: QueryText | Annotated[list[Text | ItemReference], Field(min_length=1, max_length=MAX_TERMS)] = (
-        Field(description="A text, or weighted terms: texts and items of the catalogue.")
-    )
+    query: Annotated[
+        Annotated[QueryText, Tag("text")]
+        | Annotated[list[Term], Field(min_length=1, max_length=MAX_TERMS), Tag("terms")],
+        Discriminator(_query_kind),
+    ] = Field(description="A text, or weighted terms: texts and items of the catalogue.")
 
 
 class PictureSearch(TowerPage):
@@ -115,7 +145,7 @@ class ImageQuery(_Strict):
     """GET /images/{id}"""
 
     n: int = Field(0, ge=0, le=10_000, description="Which of the item's pictures, counted from 0.")
-    width: Annotated[Width, Field(description="At most so many pixels wide; never enlarged.")] = MAX_WIDTH
+    width: Width = Field(Width.FULL, description="At most so many pixels wide; never enlarged.")
 
 
 class ImageHeaders(BaseModel):
@@ -147,7 +177,7 @@ class SearchResponse(BaseModel):
     hits: list[Hit] = Field(description="Best first; equal scores in catalogue order.")
     total: int = Field(description="Items that were searched.", examples=[8368])
     index: str = Field(description="The index version.", examples=["20261122-043012-1a2b3c"])
-    text_tower: str | None = Field(description="The tower that read the text, if there was any.")
+    text_tower: Name | None = Field(description="The tower that read the text, if there was any.")
     took_ms: Took
 
 

@@ -10,6 +10,10 @@ from app.engine import Engine
 _logger = logging.getLogger("vitrine")
 
 
+class NotAlive(RuntimeError):
+    """The thread has ended, and the service would serve the same version for ever."""
+
+
 class Watcher(threading.Thread):
     """Looks every `seconds` whether another index version or tower became current."""
 
@@ -26,6 +30,11 @@ class Watcher(threading.Thread):
             except Exception:
                 # A vanished mount must not end the thread: the service would go stale without a word.
                 _logger.exception("looking for a new index version failed; it is tried again")
+
+    def require_alive(self) -> None:
+        """Raises NotAlive once the thread has ended."""
+        if not self.is_alive():
+            raise NotAlive("the thread that takes up new index versions has ended: restart the service")
 
     def stop(self) -> None:
         self._stopped.set()

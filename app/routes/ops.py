@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from app import schemas
-from app.dependencies import EngineDep
+from app.dependencies import EngineDep, WatcherDep
 from app.engine import TextTerm
-from app.problems import documented, problem
+from app.problems import documented
 
 router = APIRouter(tags=["operations"])
 
@@ -17,10 +16,9 @@ _KNOWN_QUERY = "rotes Kleid"
 
 
 @router.get("/livez", summary="Is the process alive", responses=documented(503))
-def livez(request: Request) -> schemas.Liveness | JSONResponse:
+def livez(watcher: WatcherDep) -> schemas.Liveness:
     """The process answers, and the thread that takes up new index versions runs."""
-    if not request.app.state.watcher.is_alive():
-        return problem(503, "not_alive", "the thread that takes up new index versions has ended: restart")
+    watcher.require_alive()
     return schemas.Liveness()
 
 
