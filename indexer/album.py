@@ -28,7 +28,7 @@ class Missing(NoPicture):
 
 class Album(Protocol):
     name: str
-    broken: str  # why the pictures after the last are lost; "" when the album is whole
+    broken: str  # why some pictures are not among the entries; "" when the album is whole
 
     def find(self, name: str) -> Source:
         """The picture of this name, relative to the album; NoPicture or Missing says why not."""
@@ -77,8 +77,13 @@ class FolderAlbum:
             except NoPicture as reason:
                 yield name, reason
 
+    def _lose(self, error: OSError) -> None:
+        lost = os.path.relpath(os.fsdecode(error.filename), self._root)
+        self.broken = f"the folder {lost!r} cannot be read: {error.strerror}"
+
     def _walk(self) -> Iterator[tuple[str, bool]]:
-        for folder, folders, files in os.walk(self._root):
+        """Each file, and each link to a folder, under its relative name."""
+        for folder, folders, files in os.walk(self._root, onerror=self._lose):
             folders[:] = [one for one in folders if not one.startswith(".")]
             within = os.path.relpath(folder, self._root)
             for one in files:
@@ -130,7 +135,7 @@ class TarAlbum:
         name = str(PurePosixPath(member.name))
         if member.isdir() or any(part.startswith(".") and part != ".." for part in PurePosixPath(name).parts):
             return
-        reason = _why_not(member, name, size)
+        reason = "it has no name" if name == "." else _why_not(member, name, size)
         place = NoPicture(reason) if reason else Source(self._file, member.offset_data, member.size)
         self._entries.append((name, place))
 

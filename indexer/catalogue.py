@@ -1,12 +1,13 @@
 """A catalogue: read_catalogue turns a file or folder of any known format into items."""
 
+import posixpath
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, TypeVar
 
 from indexer.album import Album, FolderAlbum, Missing, NoPicture, open_album, refuse_compressed
@@ -148,15 +149,15 @@ def _read_album(path: Path, images: Path | None, split: str | None, limit: int |
     for name, place in album.entries():
         if limit is not None and len(items) >= limit:
             break
-        file = PurePosixPath(name)
+        stem, extension = posixpath.splitext(name)
         try:
             if isinstance(place, NoPicture):
                 raise place
-            if file.suffix.lower() in _NO_PICTURES:
-                raise NoPicture(f"a {file.suffix} file is no picture")
-            items.append(Item(ids.take(str(file.with_suffix(""))), (place,), {}))
+            if extension.lower() in _NO_PICTURES:
+                raise NoPicture(f"a {extension} file is no picture")
+            items.append(Item(ids.take(stem), (place,), {}))
         except (NoPicture, ValueError) as reason:
-            quarantined.append(Quarantined(shown(str(file.with_suffix(""))), shown(name), str(reason)))
+            quarantined.append(Quarantined(shown(stem), shown(name), str(reason)))
     if album.broken:
         quarantined.append(Quarantined("", album.name, album.broken))
     if not items and not quarantined:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from indexer.items import CatalogueError, Value
@@ -19,7 +20,9 @@ def read_parquet(path: Path) -> Table:
     try:
         with pq.ParquetFile(path) as file:
             return _read(file, path)
-    except (pa.ArrowException, OSError, UnicodeError, OverflowError) as error:
+    except CatalogueError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, LookupError, OverflowError) as error:
         reason = (str(error).splitlines() or [""])[0]
         raise CatalogueError(f"{path.name} is no whole Parquet table: {reason}; write it again") from error
 
@@ -48,9 +51,12 @@ def _read(file: pq.ParquetFile, path: Path) -> Table:
         for name, column in kept.items():
             columns[name] += _values(table.column(column))
         if cells:
-            columns[image] += _pictures(file, str(path.resolve()), group, cells)
-    places = [f"row {row}" for row in range(1, file.metadata.num_rows + 1)]
-    return Table(columns, places, bare=False)
+            columns[image] += _pictures(file, str(path.resolve()), group, cells, table.num_rows)
+    # Counted, not taken from the file's metadata: a damaged one may claim any number.
+    lengths = sorted({len(values) for values in columns.values()})
+    if len(lengths) > 1:
+        raise ValueError(f"its columns have from {lengths[0]} to {lengths[-1]} rows")
+    return Table(columns, [f"row {row}" for row in range(1, lengths[0] + 1)], bare=False)
 
 
 def _cells(image: pa.Field, file: str) -> _Cells | None:
@@ -79,27 +85,26 @@ def _holds_bytes(kind: pa.DataType) -> bool:
     return _is_bytes(kind) or pa.types.is_fixed_size_binary(kind) or any(map(_holds_bytes, inner))
 
 
-def _pictures(file: pq.ParquetFile, name: str, group: int, cells: _Cells) -> Iterator[Source | Value]:
+def _pictures(
+    file: pq.ParquetFile, name: str, group: int, cells: _Cells, rows: int
+) -> Iterator[Source | Value]:
     """One row group's pictures in order: a cell with bytes, else a path, else None."""
-    paths: list[Value] = [None] * file.metadata.row_group(group).num_rows
+    paths: list[Value] = [None] * rows
     if cells.path:
-        paths = _values(file.read_row_group(group, columns=[cells.path]).column(0).combine_chunks().field(0))
-    there = _filled(file, group, cells.bytes)
-    for row, path in enumerate(paths):
-        yield Source(name, row_group=group, row=row, column=cells.bytes) if there[row] else path
+        paths = _values(pc.struct_field(file.read_row_group(group, columns=[cells.path]).column(0), 0))
+    for row, (path, filled) in enumerate(zip(paths, _filled(file, group, cells.bytes), strict=True)):
+        yield Source(name, row_group=group, row=row, column=cells.bytes) if filled else path
 
 
-def _filled(file: pq.ParquetFile, group: int, column: str) -> list[bool]:
-    """Which cells hold something. The bytes are decoded to see it only where the statistics do not tell."""
-    metadata = file.metadata.row_group(group)
-    for position in range(metadata.num_columns):
-        leaf = metadata.column(position)
-        if leaf.path_in_schema == column and leaf.statistics and leaf.statistics.null_count == 0:
-            return [True] * metadata.num_rows
-    cells = file.read_row_group(group, columns=[column]).column(0)
-    if pa.types.is_struct(cells.type):
-        cells = pa.chunked_array([chunk.flatten()[0] for chunk in cells.chunks], type=cells.type[0].type)
-    return list(cells.is_valid().to_pylist())
+def _filled(file: pq.ParquetFile, group: int, column: str) -> Iterator[bool]:
+    """Which cells hold something, from a pass over the bytes in small batches.
+
+    The metadata's statistics would often tell, but Arrow ends the process where damaged ones are asked."""
+    for batch in file.iter_batches(1024, row_groups=[group], columns=[column], use_threads=False):
+        cells = batch.column(0)
+        if pa.types.is_struct(cells.type):
+            cells = pc.struct_field(cells, 0)
+        yield from cells.is_valid().to_pylist()
 
 
 def _values(column: Any) -> list[Value]:

@@ -7,7 +7,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.album import Album, FolderAlbum, Missing, NoPicture, TarAlbum, open_album
@@ -88,6 +88,15 @@ def test_links_out_of_a_folder_are_refused_and_links_within_followed(tmp_path: P
             album.find(name)
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+def test_a_folder_that_may_not_be_read_is_told(tmp_path: Path) -> None:
+    """Its pictures are lost, and not in silence."""
+    (tmp_path / "closed").mkdir(mode=0)
+    album = FolderAlbum(tmp_path)
+    assert listing(album) == {}
+    assert album.broken == "the folder 'closed' cannot be read: Permission denied"
+
+
 def test_an_absolute_path_inside_the_folder_is_fine(tmp_path: Path) -> None:
     """What counts is where a path leads."""
     (tmp_path / "a.jpg").write_text("a")
@@ -120,6 +129,7 @@ def test_what_is_hostile_in_a_tar_is_refused_with_a_reason(tmp_path: Path) -> No
         ("pipe.jpg", header(tarfile.FIFOTYPE)),
         ("/etc/passwd.jpg", b"x"),
         ("a/../../b.jpg", b"x"),
+        ("", b"x"),
         ("good.jpg", b"good"),
         ("good.jpg", b"again"),
     )
@@ -134,6 +144,7 @@ def test_what_is_hostile_in_a_tar_is_refused_with_a_reason(tmp_path: Path) -> No
         ("pipe.jpg", device),
         ("/etc/passwd.jpg", leaves),
         ("a/../../b.jpg", leaves),
+        (".", "it has no name"),
     ]
     assert album.find("good.jpg").read(10) == b"good"
     for name in ("/etc/passwd.jpg", "a/../../b.jpg", "soft.jpg"):
@@ -187,6 +198,7 @@ def test_what_is_no_tar_is_refused(tmp_path: Path) -> None:
         open_album(tmp_path / "t.tar")
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_no_damage_to_a_tar_escapes(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     """Whatever bytes are changed, a tar is read as far as it goes, or refused as a whole."""

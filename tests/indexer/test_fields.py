@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.fields import Column, type_columns
@@ -139,9 +139,17 @@ def test_title_is_the_first_of_title_and_name(names: list[str], expected: list[s
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 VALUES = SCALARS | st.lists(SCALARS) | st.dictionaries(st.text(), SCALARS)
-PYTHON: dict[str, Any] = {"string": str, "integer": int, "number": float, "boolean": bool, "list": list, "json": (list, dict)}
+PYTHON: dict[str, Any] = {
+    "string": str,
+    "integer": int,
+    "number": float,
+    "boolean": bool,
+    "list": list,
+    "json": (list, dict),
+}
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.text(min_size=1), st.lists(VALUES, min_size=3, max_size=3), max_size=4), st.booleans()
 )
@@ -161,6 +169,7 @@ def test_every_value_has_its_columns_type(columns: dict[str, list[Any]], bare: b
                 assert math.isfinite(value)
 
 
+@settings(deadline=None)
 @given(st.lists(st.from_regex(re.compile(r"-?[0-9.,+eE|a ]{0,20}"), fullmatch=True), min_size=1, max_size=4))
 def test_typing_text_loses_nothing(texts: list[str]) -> None:
     """A column is text, stripped, unless every value can be written again from its number or list."""
@@ -179,6 +188,7 @@ def test_typing_text_loses_nothing(texts: list[str]) -> None:
             assert value == [part.strip() for part in text.split("|") if part.strip()]
 
 
+@settings(deadline=None)
 @given(st.decimals(0, 99999, places=2), st.sampled_from(["EUR", "USD", "€"]), st.booleans())
 def test_every_price_of_two_decimals_is_read_exactly(amount: Any, currency: str, german: bool) -> None:
     """ "1234.50 EUR" and "1234,50 EUR" are 1234.5."""

@@ -91,7 +91,7 @@ def test_a_line_that_is_no_object_is_refused(tmp_path: Path, line: str) -> None:
 
 
 def test_half_an_emoji_becomes_a_question_mark(tmp_path: Path) -> None:
-    """A title cut in the middle of a character by a shop's software can still be stored; a whole one stays."""
+    """A title that a shop's software cut inside a character can still be stored; a whole one stays."""
     table = read_jsonl(written(tmp_path, r'{"id": "1", "title": "Kleid \ud83d", "note": "\ud83d\udc57"}'))
     assert table.columns["title"] == ["Kleid ?"]
     assert table.columns["note"] == ["👗"]
