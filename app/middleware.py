@@ -119,10 +119,9 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         limit = _UPLOADS.get(scope["path"], MAX_BODY)
-        too_large = problem(413, "too_large", f"the body is larger than the limit of {limit:,} bytes")
         declared = Headers(scope=scope).get("content-length", "0")
         if declared.isdecimal() and int(declared) > limit:
-            await too_large(scope, receive, send)
+            await self._refuse(limit, scope, receive, send)
             return
         received = 0
         answering = False
@@ -144,4 +143,8 @@ class BodyLimit:
             await self._app(scope, receive_limited, send_and_note)
         except _TooLarge:
             if not answering:
-                await too_large(scope, receive, send)
+                await self._refuse(limit, scope, receive, send)
+
+    async def _refuse(self, limit: int, scope: Scope, receive: Receive, send: Send) -> None:
+        detail = f"the body is larger than the limit of {limit:,} bytes"
+        await problem(413, "too_large", detail)(scope, receive, send)

@@ -182,6 +182,7 @@ def write_tower(folder: Path, module: TextModule | ImageModule, **card: Any) -> 
     safetensors.torch.save_file(
         {name: tensor.contiguous() for name, tensor in tensors.items()}, folder / WEIGHTS
     )
+    (folder / WEIGHTS).chmod(0o644)  # safetensors leaves it to its owner alone
     written = Card(dim=DIM, weights=weights, **card)
     written.write(folder)
     return written

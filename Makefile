@@ -1,0 +1,47 @@
+# make demo     a shop to search at http://localhost:8000     CATALOGUE=path [IMAGES=path] for your own
+# make test     all tests
+# make check    what CI runs: format, lint, types, tests
+# make bench    speed, as ratios and rates of one run
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# An extra package index for torch, such as PyTorch's own of CPU builds; by default none.
+TORCH_INDEX ?=
+CATALOGUE ?= demo/catalogue.csv
+IMAGES ?=
+BIN := .venv/bin
+
+.PHONY: install demo test check format bench clean
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e '.[cpu,dev]'
+	touch $@
+
+demo/catalogue.csv: | install
+	$(BIN)/vitrine demo demo
+
+demo: install $(CATALOGUE)
+	$(BIN)/vitrine index '$(CATALOGUE)' $(if $(IMAGES),--images '$(IMAGES)')
+	@echo 'Open http://localhost:8000 (Ctrl-C ends it)'
+	$(BIN)/vitrine serve
+
+test: install
+	$(BIN)/pytest
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+format: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: install
+	$(BIN)/python -m tests.bench
+
+clean:
+	rm -rf .venv var demo build dist *.egg-info
