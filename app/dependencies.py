@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 
 from app.engine import Engine
 from app.images import Images
+from app.schemas import Strict
 from app.watcher import Watcher
 
 
@@ -26,6 +27,11 @@ def _watcher(request: Request) -> Watcher:
     return watcher
 
 
+class _Nothing(Strict):
+    """A URL without parameters: any is refused, never ignored."""
+
+
+NoParameters = Annotated[_Nothing, Query()]
 EngineDep = Annotated[Engine, Depends(_engine)]
 ImagesDep = Annotated[Images, Depends(_images)]
 WatcherDep = Annotated[Watcher, Depends(_watcher)]

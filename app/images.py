@@ -27,6 +27,8 @@ class Width(IntEnum):
 Kind = Literal["JPEG", "WEBP"]
 _KEPT_BYTES = 64_000_000
 _QUALITY = 85
+_MAX_HEIGHT = 16_383
+"""What WebP can hold."""
 
 
 class ImageGone(LookupError):
@@ -68,9 +70,12 @@ def _read(source: Source, sha256: str, width: int) -> Image.Image:
 
 
 def _encode(picture: Image.Image, width: int, kind: str) -> bytes:
-    if picture.width > width:
-        height = max(1, round(picture.height * width / picture.width))
-        picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+    scale = min(1, width / picture.width, _MAX_HEIGHT / picture.height)
+    if scale < 1:
+        size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+        picture = picture.resize(size, Image.Resampling.LANCZOS)
+    # What a camera wrote beside the pixels (its owner, its place) is nobody's business.
+    picture.info.clear()
     file = io.BytesIO()
     picture.save(file, kind, quality=_QUALITY)
     return file.getvalue()

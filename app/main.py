@@ -15,9 +15,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.engine import Engine
 from app.images import Images
-from app.middleware import BodyLimit, Measured, RawIds, SecurityHeaders, TooBusy
+from app.middleware import BodyLimit, Measured, RawIds, TooBusy
 from app.problems import answer_with_problems
 from app.routes import items, ops, search
+from app.security import SecurityHeaders
 from app.settings import Settings
 from app.watcher import Watcher
 

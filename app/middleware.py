@@ -1,10 +1,11 @@
-"""What every request passes before its route: limits, security headers, measurement."""
+"""What every request passes before its route: limits, ids as they were sent, measurement."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.metrics import Metrics
@@ -14,11 +15,6 @@ from models.pictures import MAX_BYTES
 MAX_BODY = 64 * 1024
 _UPLOADS = {"/search/image": MAX_BYTES + MAX_BODY}
 _LIMITED = ("/search", "/items/", "/images/")
-_SECURITY = {
-    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-}
 
 
 class RawIds:
@@ -35,21 +31,6 @@ class RawIds:
         if scope["type"] == "http" and scope["path"].startswith(("/items/", "/images/")):
             scope["path"] = scope["raw_path"].decode("ascii", "replace")
         await self._app(scope, receive, send)
-
-
-class SecurityHeaders:
-    """The headers that keep a page to its own resources, on every answer."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(_SECURITY)
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
 
 
 class Measured:
@@ -134,16 +115,17 @@ class BodyLimit:
                 raise _TooLarge
             return message
 
-        async def send_and_note(message: Message) -> None:
+        async def send_unless_too_large(message: Message) -> None:
             nonlocal answering
-            answering = True
-            await send(message)
+            # Who reads the body may take our error for a broken one, and answer in its own words.
+            if answering or received <= limit:
+                answering = True
+                await send(message)
 
-        try:
-            await self._app(scope, receive_limited, send_and_note)
-        except _TooLarge:
-            if not answering:
-                await self._refuse(limit, scope, receive, send)
+        with contextlib.suppress(_TooLarge):
+            await self._app(scope, receive_limited, send_unless_too_large)
+        if received > limit and not answering:
+            await self._refuse(limit, scope, receive, send)
 
     async def _refuse(self, limit: int, scope: Scope, receive: Receive, send: Send) -> None:
         detail = f"the body is larger than the limit of {limit:,} bytes"

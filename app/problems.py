@@ -15,10 +15,11 @@ from starlette.exceptions import HTTPException
 
 from app.engine import ItemNotFound, ZeroQuery
 from app.images import ImageGone
+from app.security import HEADERS
 from app.watcher import NotAlive
 from indexer.store import NoIndex, SpaceMismatch
 from models.pictures import PictureError
-from models.registry import TowerNotFound
+from models.towers import TowerError
 
 
 class UploadTooLarge(ValueError):
@@ -34,7 +35,7 @@ _CODES: dict[type[Exception], tuple[int, str]] = {
     NoIndex: (503, "no_index"),
     NotAlive: (503, "not_alive"),
     ItemNotFound: (404, "item_not_found"),
-    TowerNotFound: (404, "tower_not_found"),
+    TowerError: (404, "tower_not_found"),  # not there, or damaged: the detail says which
     ImageGone: (404, "image_gone"),
     SpaceMismatch: (409, "space_mismatch"),
     UploadTooLarge: (413, "too_large"),
@@ -106,6 +107,9 @@ def _place(location: tuple[str | int, ...]) -> str:
 
 async def _http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        # The framework's word for a body that it cannot parse; ours for any wrong input is 422.
+        return problem(422, "bad_value", str(error.detail))
     code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
     response = problem(error.status_code, code, str(error.detail))
     response.headers.update(error.headers or {})
@@ -115,4 +119,7 @@ async def _http(_: Request, error: Exception) -> JSONResponse:
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     # The server logs the traceback; the answer tells nothing of our insides.
     _logger.error("%s %s failed: %r", request.method, request.url.path, error)
-    return problem(500, "internal_error", "this is our fault; the service's log says more")
+    response = problem(500, "internal_error", "this is our fault; the service's log says more")
+    # This handler stands outside of all middleware.
+    response.headers.update(HEADERS)
+    return response

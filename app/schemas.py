@@ -51,13 +51,13 @@ Name = Annotated[str, AfterValidator(_unicode)]
 Weight = Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
     """Unknown members are refused, never ignored."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class Page(_Strict):
+class Page(Strict):
     limit: int = Field(20, ge=1, le=100, description="Items in the answer.")
     offset: int = Field(0, ge=0, le=MAX_RANK - 1, description="Items left out at the top.")
 
@@ -88,12 +88,12 @@ class SearchQuery(TowerPage):
     q: QueryText = Field(description="What to look for, in any language.", examples=["rotes Kleid"])
 
 
-class Text(_Strict):
+class Text(Strict):
     text: QueryText
     weight: Weight = 1.0
 
 
-class ItemReference(_Strict):
+class ItemReference(Strict):
     item: Name = Field(min_length=1, max_length=256)
     weight: Weight = 1.0
 
@@ -141,7 +141,7 @@ class PictureSearch(TowerPage):
     weight: Weight = Field(1.0, description="The weight of the words; the picture's is 1.")
 
 
-class ImageQuery(_Strict):
+class ImageQuery(Strict):
     """GET /images/{id}"""
 
     n: int = Field(0, ge=0, le=10_000, description="Which of the item's pictures, counted from 0.")

@@ -141,6 +141,8 @@ class IndexVersion:
 
     def fields(self, rows: Sequence[int] | NDArray[np.int64]) -> list[dict[str, Value]]:
         """The fields of these items, in their order; a field that is empty for an item is left out."""
+        if not self._fields.num_columns:
+            return [{} for _ in rows]  # a folder of pictures; a table of no columns forgets its rows
         taken = self._fields.take(pa.array(rows, type=pa.int64())).to_pylist()
         return [self._decode(fields) for fields in taken]
 

@@ -46,6 +46,11 @@ class Card:
         (folder / CARD).write_text(text + "\n", encoding="utf-8")
 
 
+def is_id(text: str) -> bool:
+    """Whether a tower may be called this."""
+    return _ID.fullmatch(text) is not None
+
+
 def read_card(folder: Path) -> Card:
     """The card of a tower's folder; TowerError where it is missing, damaged or names another kind of id."""
     path = folder / CARD
@@ -55,7 +60,7 @@ def read_card(folder: Path) -> Card:
         raise TowerError(f"{folder} is not a tower: it has no {CARD}") from None
     except (ValueError, TypeError) as error:
         raise TowerError(f"{path} is not a tower's card: {error}") from None
-    if not _ID.fullmatch(card.id):
+    if not is_id(card.id):
         raise TowerError(f"{path} names the id {card.id!r}, which does not match {_ID.pattern}")
     return card
 

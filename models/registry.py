@@ -14,7 +14,7 @@ from pathlib import Path
 
 import filelock
 
-from models.cards import CARD, Card, read_card
+from models.cards import CARD, Card, is_id, read_card
 from models.towers import TextTower, TowerError, open_tower
 
 
@@ -34,7 +34,7 @@ class Registry:
             return []
         found = []
         for folder in sorted(self._folder.iterdir()):
-            if folder.name.startswith(".") or not (folder / CARD).is_file():
+            if not is_id(folder.name) or not (folder / CARD).is_file():
                 continue
             try:
                 found.append(self.card(folder.name))
@@ -45,8 +45,8 @@ class Registry:
     def card(self, tower: str) -> Card:
         """Raises TowerNotFound, or TowerError where the folder is damaged."""
         folder = self._folder / tower
-        if tower in ("", ".", "..") or "/" in tower or not (folder / CARD).is_file():
-            known = ", ".join(card.id for card in self.cards()) if tower else ""
+        if not is_id(tower) or not (folder / CARD).is_file():
+            known = ", ".join(card.id for card in self.cards())
             raise TowerNotFound(f"no tower {tower!r} is registered; there are: {known or 'none yet'}")
         card = read_card(folder)
         if card.id != tower:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Annotated, Any
 from urllib.parse import unquote
@@ -9,7 +10,7 @@ from urllib.parse import unquote
 from fastapi import APIRouter, Header, Path, Query, Response
 
 from app import schemas
-from app.dependencies import EngineDep, ImagesDep
+from app.dependencies import EngineDep, ImagesDep, NoParameters
 from app.images import ImageGone, Kind, tag
 from app.problems import documented
 from app.routes.search import image_url, respond
@@ -34,8 +35,8 @@ def similar(
     return respond(engine.similar(unquote(id), limit=query.limit, offset=query.offset), started)
 
 
-@router.get("/items/{id:path}", summary="One item", responses=documented(404, 429, 503))
-def item(id: ItemId, engine: EngineDep) -> schemas.ItemResponse:
+@router.get("/items/{id:path}", summary="One item", responses=documented(404, 422, 429, 503))
+def item(id: ItemId, _: NoParameters, engine: EngineDep) -> schemas.ItemResponse:
     name = unquote(id)
     index, row, fields = engine.fields(name)
     images = [image_url(name, picture) for picture in range(len(index.picture_rows(row)))]
@@ -63,7 +64,7 @@ def image(
             f"item {unquote(id)!r} has {len(pictures)} pictures, counted from 0: there is no {query.n}"
         )
     source, sha256 = index.picture(pictures[query.n])
-    kind: Kind = "WEBP" if "image/webp" in headers.accept else "JPEG"
+    kind: Kind = "WEBP" if _accepts_webp(headers.accept) else "JPEG"
     caching = {
         "ETag": f'"{tag(sha256, query.width, kind)}"',
         "Cache-Control": "public, max-age=3600",
@@ -73,3 +74,12 @@ def image(
         return Response(status_code=304, headers=caching)
     content = images.render(source, sha256, query.width, kind)
     return Response(content, headers=caching, media_type=f"image/{kind.lower()}")
+
+
+def _accepts_webp(accept: str) -> bool:
+    """Whether an Accept header names WebP, and not to refuse it."""
+    for part in accept.split(","):
+        media, *parameters = (text.strip() for text in part.split(";"))
+        if media == "image/webp":
+            return not any(re.fullmatch(r"q=0(\.0*)?", parameter) for parameter in parameters)
+    return False

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Form, Query
 
 from app import schemas
-from app.dependencies import EngineDep
+from app.dependencies import EngineDep, NoParameters
 from app.engine import Answer, ItemTerm, PictureTerm, Term, TextTerm
 from app.problems import UploadTooLarge, documented
 from models.pictures import MAX_BYTES, open_picture
@@ -28,7 +28,7 @@ def search_from_url(
 @router.post(
     "/search", summary="Search by words or weighted terms", responses=documented(404, 409, 413, 422, 429, 503)
 )
-def search(request: schemas.SearchRequest, engine: EngineDep) -> schemas.SearchResponse:
+def search(request: schemas.SearchRequest, _: NoParameters, engine: EngineDep) -> schemas.SearchResponse:
     """The query's vector is the normalised sum of weight × unit vector of its terms."""
     if isinstance(request.query, str):
         terms: list[Term] = [TextTerm(request.query)]
@@ -43,7 +43,9 @@ def search(request: schemas.SearchRequest, engine: EngineDep) -> schemas.SearchR
     responses=documented(404, 409, 413, 422, 429, 503),
 )
 def search_by_picture(
-    request: Annotated[schemas.PictureSearch, Form(media_type="multipart/form-data")], engine: EngineDep
+    request: Annotated[schemas.PictureSearch, Form(media_type="multipart/form-data")],
+    _: NoParameters,
+    engine: EngineDep,
 ) -> schemas.SearchResponse:
     """The picture's weight is 1, that of the words `weight`."""
     data = request.file.file.read(MAX_BYTES + 1)

@@ -1,0 +1,98 @@
+"""The OpenAPI document, fuzzed over a real server: no answer that the document does not allow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from schemathesis import BaseSchema, Case, GenerationMode
+from schemathesis.checks import (
+    CheckFunction,
+    load_all_checks,
+    not_a_server_error,
+)
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.conftest import serving
+
+CHECKS: list[CheckFunction] = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+]
+"""With an index served, 503 is a failure like any other 5xx."""
+
+load_all_checks()
+
+
+OPERATIONS = [
+    ("/search", "GET"),
+    ("/search", "POST"),
+    ("/search/image", "POST"),
+    ("/items/{id}", "GET"),
+    ("/items/{id}/similar", "GET"),
+    ("/images/{id}", "GET"),
+    ("/livez", "GET"),
+    ("/readyz", "GET"),
+    ("/metrics", "GET"),
+]
+REFUSING = ["/search", "/search/image", "/items/{id}/similar", "/images/{id}"]
+"""The paths to which something can be sent that the document forbids."""
+CASES = [(path, method, GenerationMode.POSITIVE) for path, method in OPERATIONS] + [
+    (path, method, GenerationMode.NEGATIVE) for path, method in OPERATIONS if path in REFUSING
+]
+
+
+@pytest.fixture(scope="module")
+def document(home: Path) -> Iterator[str]:
+    """The address of the document of a running service."""
+    with serving(home) as url:
+        yield f"{url}/openapi.json"
+
+
+@pytest.fixture(scope="module")
+def api(document: str) -> BaseSchema:
+    return schemathesis.openapi.from_url(document)
+
+
+def test_every_operation_is_fuzzed(document: str) -> None:
+    """The list above is the document's."""
+    schema: dict[str, Any] = requests.get(document).json()
+    found = {(path, method.upper()) for path, methods in schema["paths"].items() for method in methods}
+    assert found == set(OPERATIONS)
+
+
+@pytest.mark.parametrize(("path", "method", "mode"), CASES)
+def test_no_request_breaks_the_documents_promises(
+    api: BaseSchema, path: str, method: str, mode: GenerationMode
+) -> None:
+    """Whatever is sent, as documented or not: status, type and body are documented ones, and never a 5xx."""
+    with requests.Session() as session:
+
+        @seed(2)
+        @settings(
+            max_examples=30,
+            deadline=None,
+            database=None,
+            phases=[Phase.explicit, Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=api[path][method].as_strategy(generation_mode=mode))
+        def fuzz(case: Case[Any]) -> None:
+            case.call_and_validate(session=session, checks=CHECKS)
+
+        fuzz()
