@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+import warnings
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -193,6 +194,8 @@ def demo(
 
 def main() -> None:
     """Runs the command; an error is one line on stderr, exit 2 for wrong input and 1 for a failure."""
+    # Pillow's remarks on odd files; what matters of them is in the quarantine, with the file's name.
+    warnings.filterwarnings("ignore", module="PIL")
     try:
         cli()
     except Exception as error:

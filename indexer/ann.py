@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +54,14 @@ def read(path: Path) -> Neighbours:
 
 
 def build(
-    vectors: NDArray[np.float16], queries: NDArray[np.float32]
+    vectors: NDArray[np.float16], queries: Callable[[], NDArray[np.float32]]
 ) -> tuple[Neighbours, dict[str, str | int | float]]:
     """The index of `vectors` (rows, dim), and what the manifest records of it.
 
     Up to EXACT_UP_TO rows it is exact: the float16 values as stored, all compared. Above, it is an
     inverted file over the same values (Jégou, Douze & Schmid 2011, "Product quantization for nearest
     neighbor search", section IV: the coarse quantiser alone); the number of lists that a search visits
-    is doubled until recall@20 against the exact answer, over `queries` (n, dim), is at least
+    is doubled until recall@20 against the exact answer, over `queries()` (n, dim), is at least
     LEAST_RECALL. Queries should be of the kind that will be asked: text vectors lie apart from picture
     vectors, and an index tuned on the latter misses more.
     """
@@ -75,16 +76,18 @@ def build(
     inverted = faiss.IndexIVFScalarQuantizer(
         quantiser, dim, lists, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
     )
+    inverted.by_residual = False  # the values themselves, as in the exact index, not differences to a centre
     chosen = np.random.default_rng(0).permutation(rows)[: lists * _TRAINING_VECTORS_PER_LIST]
     inverted.train(vectors[np.sort(chosen)].astype(np.float32))
     _add(inverted, vectors)
-    inverted.nprobe, recall = _tune(inverted, exact, queries, lists)
+    asked = queries()
+    inverted.nprobe, recall = _tune(inverted, exact, asked, lists)
     return Neighbours(inverted), {
         "type": f"IVF{lists},SQfp16",
         "exact": False,
         "nprobe": int(inverted.nprobe),
         f"recall@{RECALL_AT}": recall,
-        "recall_queries": len(queries),
+        "recall_queries": len(asked),
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -110,8 +109,10 @@ def build(home: Path, config: BuildConfig, report: Callable[[Progress], None]) -
                 staging.link_vectors(before.version)
                 description = before.manifest.ann
             else:
-                queries = _tuning_queries(Registry(home).open(text.id), items, pictures.vectors)
-                neighbours, description = ann.build(pictures.vectors, queries)
+                neighbours, description = ann.build(
+                    pictures.vectors,
+                    lambda: _tuning_queries(Registry(home).open(text.id), items, pictures.vectors),
+                )
                 staging.write_vectors(pictures.vectors, neighbours)
             manifest = staging.publish(
                 created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -218,6 +219,5 @@ def _nothing_left(catalogue: Path, quarantined: list[Quarantined]) -> str:
 
 
 def _new_version() -> str:
-    """Sorts by time; the random end keeps two builds of one second apart."""
-    now = datetime.datetime.now(datetime.UTC)
-    return f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+    """Sorts by time, to the microsecond: the builder's lock keeps two builds further apart than that."""
+    return f"{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S-%f}"

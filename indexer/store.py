@@ -186,7 +186,8 @@ class IndexVersion:
             items, best = self._best_pictures(scores[0], found[0])
             # Pictures beyond the last found may tie with it, and theirs may be the earlier items.
             settled = len(items) >= wanted and best[wanted - 1] > scores[0][-1]
-            if settled or count == pictures:
+            exhausted = count == pictures or found[0][-1] < 0
+            if settled or exhausted:
                 break
             count = min(pictures, 4 * count)
         order = np.lexsort((items, -best))
@@ -266,13 +267,13 @@ def builder_lock(home: Path) -> Iterator[None]:
         raise BuilderBusy(
             f"another builder works in {home}: {_holder(holder)}; wait for it, or end it"
         ) from None
-    with lock:
+    try:
         holder.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
-        try:
-            _sweep(folder)
-            yield
-        finally:
-            holder.unlink(missing_ok=True)
+        _sweep(folder)
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
 
 
 def _holder(path: Path) -> str:

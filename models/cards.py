@@ -60,7 +60,7 @@ def read_card(folder: Path) -> Card:
         raise TowerError(f"{folder} is not a tower: it has no {CARD}") from None
     except (ValueError, TypeError) as error:
         raise TowerError(f"{path} is not a tower's card: {error}") from None
-    if not is_id(card.id):
+    if not isinstance(card.id, str) or not is_id(card.id):
         raise TowerError(f"{path} names the id {card.id!r}, which does not match {_ID.pattern}")
     return card
 

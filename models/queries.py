@@ -54,7 +54,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 continue
             try:
                 row = json.loads(text)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise QueriesError(f"{path.name}, line {line} is not JSON ({error})") from None
             if not isinstance(row, dict):
                 raise QueriesError(f"{path.name}, line {line} is not a JSON object")

@@ -108,6 +108,8 @@ class Registry:
             return {}
         except ValueError as error:
             raise TowerError(f"{path} is not JSON ({error}): delete it, and activate a tower") from None
+        if not isinstance(active, dict):
+            raise TowerError(f"{path} does not map spaces to towers: delete it, and activate a tower")
         return active
 
     def _write_active(self, active: dict[str, str]) -> None:

@@ -26,9 +26,9 @@ def measure() -> Iterator[tuple[str, str]]:
         kinds[random.integers(_KINDS, size=200)] + random.standard_normal((200, _DIM), dtype=np.float32)
     )
     started = time.perf_counter()
-    inverted, description = ann.build(vectors.astype(np.float16), queries)
+    inverted, description = ann.build(vectors.astype(np.float16), lambda: queries)
     yield "building the inverted file", f"{time.perf_counter() - started:.1f} s"
-    exact, _ = ann.build(vectors[: ann.EXACT_UP_TO].astype(np.float16), queries)
+    exact, _ = ann.build(vectors[: ann.EXACT_UP_TO].astype(np.float16), lambda: queries)
     slow = _seconds(exact, queries) * _ROWS / ann.EXACT_UP_TO
     fast = _seconds(inverted, queries)
     yield f"{description['type']}, nprobe {description['nprobe']}, recall@20", f"{description['recall@20']}"

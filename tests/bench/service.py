@@ -68,7 +68,7 @@ def _write_index(home: Path) -> None:
         staging.write_items([f"item-{row}" for row in range(_ITEMS)], fields, types)
         staging.write_pictures(range(_ITEMS), [Source("/none")] * _ITEMS, ["0" * 64] * _ITEMS)
         staging.write_quarantine([])
-        neighbours, description = ann.build(vectors, vectors[:1].astype(np.float32))
+        neighbours, description = ann.build(vectors, lambda: vectors[:1].astype(np.float32))
         staging.write_vectors(vectors, neighbours)
         staging.publish(
             created="",
