@@ -217,8 +217,8 @@ class Engine:
         fields = zip(index.ids(rows), scores, index.fields(rows), strict=True)
         hits = [Hit(item, float(score), row_fields) for item, score, row_fields in fields]
         search_seconds = time.perf_counter() - started
-        self.metrics.stages.labels("encode").observe(encode_seconds)
-        self.metrics.stages.labels("search").observe(search_seconds)
+        self.metrics.encoding.observe(encode_seconds)
+        self.metrics.searching.observe(search_seconds)
         total = len(index) - (without is not None)
         return Answer(hits, total, index.version, tower, encode_seconds, search_seconds)
 

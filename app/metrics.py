@@ -19,13 +19,15 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self.stages = Histogram(
+        stages = Histogram(
             "vitrine_search_stage_seconds",
             "Time of a search's stages: encode, search.",
             ["stage"],
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self.encoding = stages.labels("encode")
+        self.searching = stages.labels("search")
         self.batches = Histogram(
             "vitrine_encode_batch_queries",
             "Queries that were encoded together.",

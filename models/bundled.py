@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.cards import WEIGHTS, Card, content_hash, read_card, read_weights, space_of
+from models.half_linear import halve
 from models.preprocessing import Pixels, Preprocessing
 from models.sentence_encoder import WIDTH, Batch, SentenceEncoder, Tokenizer, collate
 from models.torchvision_operators import declare_missing_operators
@@ -141,13 +142,20 @@ class BundledImage:
 
 
 def open_text(folder: Path = SHIPPED / "base") -> BundledText:
-    """The text tower in `folder`; it runs on the CPU, where a query takes a millisecond."""
+    """The text tower in `folder`, to answer with; it runs on the CPU, where a query takes a millisecond."""
+    card, module = read_text(folder)
+    halve(module)
+    return BundledText(card, module)
+
+
+def read_text(folder: Path) -> tuple[Card, TextModule]:
+    """The card and the module of the text tower in `folder`, as they were trained and can be trained on."""
     card = read_card(folder)
     if card.family != TEXT_FAMILY:
         raise TowerError(f"tower {card.id} is of the family {card.family!r}, not {TEXT_FAMILY!r}")
     module = TextModule()
     _load(module, folder, card)
-    return BundledText(card, module)
+    return card, module
 
 
 def open_image(folder: Path = SHIPPED / "image", device: Device = "auto") -> BundledImage:

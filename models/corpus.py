@@ -8,7 +8,7 @@ import json
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -88,18 +88,17 @@ def _read_span(path: Path, start: int, length: int) -> bytes:
 
 def decode(pictures: Sequence[Picture], preprocessing: Preprocessing, workers: int) -> Pixels:
     """(pictures, size, size, 3), in their order."""
-    shape = (len(pictures), preprocessing.size, preprocessing.size, 3)
-    pixels = np.empty(shape, dtype=np.uint8)
-    with ProcessPoolExecutor(workers) as pool:
-        one = partial(_decode, preprocessing)
-        for place, square in enumerate(pool.map(one, (p.read for p in pictures), chunksize=64)):
-            pixels[place] = square
+    pixels = np.empty((len(pictures), preprocessing.size, preprocessing.size, 3), dtype=np.uint8)
+
+    def place(row: int) -> None:
+        with Image.open(io.BytesIO(pictures[row].read())) as picture:
+            pixels[row] = preprocessing(picture.convert("RGB"))
+
+    # Threads: Pillow gives way while it decodes and resizes, and nothing of this size should be copied.
+    with ThreadPoolExecutor(workers) as pool:
+        for _ in pool.map(place, range(len(pictures))):
+            pass
     return pixels
-
-
-def _decode(preprocessing: Preprocessing, read: Callable[[], bytes]) -> Pixels:
-    with Image.open(io.BytesIO(read())) as picture:
-        return preprocessing(picture.convert("RGB"))
 
 
 @dataclass(frozen=True)
@@ -140,7 +139,7 @@ class Told:
 
 
 def tell(pictures: Sequence[Picture], counts: Sequence[int], seed: int, workers: int) -> Told:
-    """Makes texts for each picture: counts[i] in English, as many in German, as many in all other languages."""
+    """Makes texts for picture i: counts[i] in English, as many in German, as many in the other languages."""
     chunks = [slice(first, first + 256) for first in range(0, len(pictures), 256)]
     with ProcessPoolExecutor(workers) as pool:
         parts = list(
@@ -165,7 +164,12 @@ def tell(pictures: Sequence[Picture], counts: Sequence[int], seed: int, workers:
         start,
         size,
         product=_numbered([picture.product for picture in pictures]),
-        tone=_numbered([f"{kind}/{colour}" if kind and colour else p.product for (kind, colour), p in zip(keys, pictures, strict=True)]),
+        tone=_numbered(
+            [
+                f"{kind}/{colour}" if kind and colour else p.product
+                for (kind, colour), p in zip(keys, pictures, strict=True)
+            ]
+        ),
         kind=_numbered([kind or p.product for (kind, _), p in zip(keys, pictures, strict=True)]),
     )
 
@@ -196,7 +200,10 @@ def _numbered(keys: Sequence[str]) -> NDArray[np.int64]:
 def parallel(rows: Sequence[Mapping[str, Any]]) -> list[tuple[phrases.Text, phrases.Text]]:
     """(English, the same in another language) for every language that a row has."""
     return [
-        (phrases.Text(row["en"], "en", phrases.Scope.PRODUCT), phrases.Text(row[language], language, phrases.Scope.PRODUCT))
+        (
+            phrases.Text(row["en"], "en", phrases.Scope.PRODUCT),
+            phrases.Text(row[language], language, phrases.Scope.PRODUCT),
+        )
         for row in rows
         for language in row
         if language in phrases.LANGUAGES and language != "en"

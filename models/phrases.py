@@ -28,11 +28,15 @@ GLOSSARY = Path(__file__).parent / "glossary.tsv"
 
 _AFTER_NOUN = {"fr", "it", "es"}
 _GERMAN_ENDINGS = {"m": "er", "f": "e", "n": "es", "p": "e"}
-_GERMAN_UNCHANGING = {"rosa", "lila", "orange", "oliv", "creme", "ecru", "offwhite", "navy", "khaki", "mint"} | {
-    "rosé", "pink", "hellrosa", "altrosa", "zartrosa", "dunkelrosa", "helllila", "dunkellila", "hellorange",
-    "dunkelorange", "flieder", "lavendel", "senf", "camel", "cognac", "taupe", "greige", "petrol", "bordeaux",
-    "anthrazit", "apricot", "pfirsich", "fuchsia", "aubergine", "pflaume", "gold", "silber", "uni", "navyblau",
-}  # fmt: skip
+# fmt: off
+_GERMAN_UNCHANGING = {
+    "rosa", "lila", "orange", "oliv", "creme", "ecru", "offwhite", "navy", "navyblau", "khaki", "mint",
+    "rosé", "pink", "hellrosa", "altrosa", "zartrosa", "dunkelrosa", "helllila", "dunkellila",
+    "hellorange", "dunkelorange", "flieder", "lavendel", "senf", "camel", "cognac", "taupe", "greige",
+    "petrol", "bordeaux", "anthrazit", "apricot", "pfirsich", "fuchsia", "aubergine", "pflaume", "gold",
+    "silber", "uni",
+}
+# fmt: on
 _SPELLED_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ß": "ss"})
 _BARE = str.maketrans("àâçéèêëîïôùûóíúñąćęłńśźżğışçöüáì", "aaceeeeiiouuoiunacelnszzgiscouai")
 
@@ -79,9 +83,7 @@ def glossary() -> dict[str, list[Entry]]:
     lines = GLOSSARY.read_text(encoding="utf-8").splitlines()
     for line in lines[1:]:
         role, pattern, *cells = line.split("\t")
-        words = {
-            language: tuple(cell.split("|")) for language, cell in zip(LANGUAGES, cells, strict=True)
-        }
+        words = {language: tuple(cell.split("|")) for language, cell in zip(LANGUAGES, cells, strict=True)}
         roles.setdefault(role, []).append(Entry(pattern, words))
     return roles
 
@@ -107,7 +109,7 @@ class Facts:
 
 
 def facts(row: Mapping[str, Any]) -> Facts:
-    """Reads a product's fields `type` or `kind`, `colour`, `pattern`, `section` or `gender`, and its English prose."""
+    """From the fields `type` or `kind`, `colour`, `pattern`, `section` or `gender`, and the English prose."""
     known = glossary()
     kind = _field(row, "type") or _field(row, "kind")
     title = _field(row, "title_en") or _field(row, "name")
@@ -165,14 +167,14 @@ def phrase(found: Facts, language: str, random: Random) -> Text:
         chosen.append(found.plain)
     details = [random.choice(entry.words[language]) for entry in chosen]
     if language == "de":
-        text = _german(noun, gender, colour, audience, details, random)
+        text = _german(noun, gender, details, random, colour=colour, audience=audience)
     else:
-        text = _plain(language, noun, gender, colour, audience, details, random)
+        text = _plain(language, (noun, gender), details, random, colour=colour, audience=audience)
     scope = Scope.PRODUCT if details else Scope.KIND_AND_COLOUR if colour else Scope.KIND
     return Text(text, language, scope)
 
 
-def _german(noun: str, gender: str, colour: str, audience: str, details: list[str], random: Random) -> str:
+def _german(noun: str, gender: str, details: list[str], random: Random, *, colour: str, audience: str) -> str:
     keywords = random.random() < 0.3
     before = [word[1:] for word in details if word.startswith("~")]
     prefix = [word[:-1] for word in details if word.endswith("-")]
@@ -194,7 +196,10 @@ def _german(noun: str, gender: str, colour: str, audience: str, details: list[st
     *outer, last = noun.split(" ") if noun.startswith(("kurze ", "flache ", "bauchfreies ")) else [noun]
     words = [*outer, *(_inflected(adjective, gender) for adjective in adjectives), last]
     if audience:
-        words.insert(len(words) - 1 if audience in {"Damen", "Herren"} and random.random() < 0.5 else len(words), audience)
+        words.insert(
+            len(words) - 1 if audience in {"Damen", "Herren"} and random.random() < 0.5 else len(words),
+            audience,
+        )
     text = " ".join(words)
     if with_:
         text += " mit " + _joined(with_, " und ", random)
@@ -218,9 +223,10 @@ def _compound(first: str, noun: str, random: Random) -> str:
 
 
 def _plain(
-    language: str, noun: str, gender: str, colour: str, audience: str, details: list[str], random: Random
+    language: str, named: tuple[str, str], details: list[str], random: Random, *, colour: str, audience: str
 ) -> str:
     """The other languages: adjectives before or after the noun, phrases last (in Turkish first)."""
+    noun, gender = named
     adjectives = [_agreeing(word[1:], language, gender) for word in details if word.startswith("~")]
     phrases = [word for word in details if not word.startswith("~")]
     shade = [_agreeing(colour, language, gender)] if colour else []
@@ -249,27 +255,29 @@ def _agreeing(adjective: str, language: str, gender: str) -> str:
     """The adjective as the noun's gender asks for it; `gender` is m, f, n, p, mp, fp, h or d."""
     if adjective.startswith("!"):
         return adjective[1:]
-    first, _, second = adjective.partition("/")
+    masculine, _, other = adjective.partition("/")
+    form = masculine
     feminine, plural = gender.startswith("f"), gender.endswith("p")
     if language == "nl":
-        return first if gender == "h" or not second else second
-    if language == "fr":
-        form = (second or (first if first.endswith("e") else first + "e")) if feminine else first
-        return form if not plural or form.endswith(("s", "x")) else form + "s"
-    if language == "it" and first.endswith("o"):
-        return first[:-1] + ({"m": "i", "f": "e"} if plural else {"m": "o", "f": "a"})[gender[0]]
-    if language == "it" and first.endswith("e"):
-        return first[:-1] + "i" if plural else first
-    if language == "es":
-        form = first[:-1] + "a" if feminine and first.endswith("o") else first
-        if not plural:
-            return form
-        return form + "s" if form[-1] in "aeiou" else form + "es"
-    if language == "pl" and gender in {"f", "n", "p"} and first[-1] in "yi":
-        stem = first[:-1] if first.endswith("y") else first[:-1]
-        soft = first.endswith("i") and gender != "f"
-        return stem + ("a" if gender == "f" else "ie" if soft else "e")
-    return first
+        form = other if other and gender != "h" else masculine
+    elif language == "fr":
+        if feminine:
+            form = other or masculine.removesuffix("e") + "e"
+        if plural and not form.endswith(("s", "x")):
+            form += "s"
+    elif language == "it" and masculine.endswith("o"):
+        form = masculine[:-1] + {"m": "o", "f": "a", "mp": "i", "fp": "e"}[gender]
+    elif language == "it" and masculine.endswith("e") and plural:
+        form = masculine[:-1] + "i"
+    elif language == "es":
+        if feminine and masculine.endswith("o"):
+            form = masculine[:-1] + "a"
+        if plural:
+            form += "s" if form[-1] in "aeiou" else "es"
+    elif language == "pl" and gender in {"f", "n", "p"} and masculine[-1] in "yi":
+        soft = "i" if masculine.endswith("i") and gender != "f" else ""
+        form = masculine[:-1] + ("a" if gender == "f" else soft + "e")
+    return form
 
 
 def _joined(words: list[str], and_: str, random: Random) -> str:

@@ -19,7 +19,7 @@ import copy
 import datetime
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -32,31 +32,34 @@ from torch import Tensor, nn
 
 from models import corpus
 from models.bundled import PREPROCESSING, ImageModule, TextModule, write_tower
-from models.corpus import POOLS, Picture, Texts, Told
-from models.phrases import Scope, Text
-from models.sentence_encoder import Batch, Tokenizer, load_pretrained
+from models.corpus import POOLS, Picture, Texts
+from models.phrases import Scope
+from models.sentence_encoder import Batch, Tokenizer, collate, load_pretrained
 
 MARGIN = 256
 """Pictures are kept this large, so that a crop of PREPROCESSING.size loses little."""
+
+FEATURE_DROPOUT = 0.2
+"""Share of the image features that a training step blanks, as EfficientNet's own training does."""
 
 
 @dataclass(frozen=True)
 class Config:
     """One run. Each field is an option of the command line."""
 
-    steps: int = 2400
+    steps: int = 1150
     batch: int = 1024
     parallel_batch: int = 512
     backbone_lr: float = 6e-4
     encoder_lr: float = 3e-4
     heads_lr: float = 1e-3
-    weight_decay: float = 0.05
+    weight_decay: float = 0.1
     warmup: int = 100
     parallel_weight: float = 0.5
-    piece_dropout: float = 0.05
+    piece_dropout: float = 0.1
     average: float = 0.998
     """Decay of the moving average, in steps."""
-    text_steps: int = 2000
+    text_steps: int = 600
     text_batch: int = 1024
     text_lr: float = 3e-4
     views: int = 4
@@ -65,7 +68,7 @@ class Config:
     """Texts of each picture and pool, times the weight of its table."""
     seed: int = 0
     workers: int = 16
-    every: int = 400
+    every: int = 300
     """Steps between two looks at the validation sets."""
 
 
@@ -82,9 +85,14 @@ class TextStore:
     same: Tensor
 
     @classmethod
-    def of(cls, texts: Texts, device: torch.device) -> TextStore:
-        tensors = (torch.from_numpy(array).to(device) for array in (texts.ids, texts.lengths, texts.scope, texts.same))
-        return cls(*tensors)
+    def of(cls, parts: Sequence[Texts], device: torch.device) -> TextStore:
+        """The parts' texts, one part after the other."""
+        return cls(
+            *(
+                torch.from_numpy(np.concatenate([getattr(part, field.name) for part in parts])).to(device)
+                for field in fields(cls)
+            )
+        )
 
     def batch(self, rows: Tensor, dropout: float = 0.0) -> Batch:
         """The pieces of these texts, cut to the longest; `dropout` blanks that share of the pieces."""
@@ -98,7 +106,7 @@ class TextStore:
 
 @dataclass(frozen=True)
 class Lesson:
-    """Training data on the device: pictures (where a stage needs them), their texts, and how often each is drawn."""
+    """Training data on the device: pictures, their texts, and how often each is drawn."""
 
     pixels: Tensor
     texts: TextStore
@@ -107,6 +115,8 @@ class Lesson:
     groups: Tensor
     """(3, pictures): product, kind and colour, kind, in the order of Scope."""
     weights: Tensor
+    parallel: Tensor
+    """(pairs, 2) numbers of texts: English, and the same in another language."""
 
     def draw(self, count: int) -> tuple[Tensor, Tensor]:
         """(pictures (count,), texts (pools, count)): pictures by weight, and a text of each pool for each."""
@@ -117,25 +127,33 @@ class Lesson:
 
 
 def lesson(
-    tables: Sequence[tuple[list[Picture], float]], config: Config, device: torch.device
+    tables: Sequence[tuple[list[Picture], float]],
+    parallel: Sequence[dict[str, str]],
+    config: Config,
+    device: torch.device,
 ) -> Lesson:
     pictures = [picture for table, _ in tables for picture in table]
     weights = np.repeat([weight for _, weight in tables], [len(table) for table, _ in tables])
-    told = corpus.tell(pictures, [max(4, round(config.texts * w)) for w in weights], config.seed, config.workers)
+    told = corpus.tell(
+        pictures, [max(4, round(config.texts * w)) for w in weights], config.seed, config.workers
+    )
     pixels = corpus.decode(pictures, replace(PREPROCESSING, size=MARGIN), config.workers)
     groups = np.stack([told.product, told.tone, told.kind])
+    pairs = corpus.parallel(parallel)
+    both = corpus.pieces([text for pair in pairs for text in pair], Tokenizer())
     return Lesson(
         torch.from_numpy(pixels).to(device),
-        TextStore.of(told.texts, device),
+        TextStore.of([told.texts, both], device),
         torch.from_numpy(told.start).to(device),
         torch.from_numpy(told.size).to(device),
         torch.from_numpy(groups).to(device),
         torch.from_numpy(weights).float().to(device),
+        torch.arange(2 * len(pairs), device=device).view(-1, 2) + len(told.texts.ids),
     )
 
 
 def changed(pixels: Tensor) -> Tensor:
-    """Pictures (n, MARGIN, MARGIN, 3) uint8 as another photographer might have taken them, at the towers' size.
+    """(n, MARGIN, MARGIN, 3) uint8 as another photographer might have taken them, at the towers' size.
 
     Mirrored, turned, moved and scaled a little, lighter or darker; hues stay, since shoppers ask for colours.
     """
@@ -144,7 +162,7 @@ def changed(pixels: Tensor) -> Tensor:
     def between(low: float, high: float) -> Tensor:
         return torch.empty(n, device=device).uniform_(low, high)
 
-    angle, scale = between(-0.14, 0.14), between(0.8, 1.12)
+    angle, scale = between(-0.14, 0.14), between(0.75, 1.15)
     mirror = (torch.rand(n, device=device) < 0.5).float() * 2 - 1
     stretch = between(0.92, 1.08)
     cos, sin = angle.cos() * scale, angle.sin() * scale
@@ -166,6 +184,11 @@ def changed(pixels: Tensor) -> Tensor:
 # The loss.
 
 
+def in_bfloat16(device: torch.device) -> torch.autocast:
+    """Where a GPU computes it fast; a CPU would do it more slowly than float32."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+
+
 def contrast(left: Tensor, right: Tensor, scale: Tensor, wrong: Tensor) -> Tensor:
     """CLIP's loss over matching rows of two batches; pairs outside `wrong` that do not match are left out."""
     logits = scale * left @ right.T
@@ -176,7 +199,7 @@ def contrast(left: Tensor, right: Tensor, scale: Tensor, wrong: Tensor) -> Tenso
 
 
 def against(groups: Tensor, scope: Tensor, same: Tensor) -> Tensor:
-    """(n, n) where text j is a wrong answer for picture i: another product, to which the text does not apply."""
+    """(n, n): whether text j is a wrong answer for picture i, of another product that it does not fit."""
     fits = groups[Scope.PRODUCT, :, None] == groups[Scope.PRODUCT]
     for wider in (Scope.KIND_AND_COLOUR, Scope.KIND):
         fits |= (scope == wider) & (groups[wider, :, None] == groups[wider])
@@ -197,21 +220,313 @@ class Pair(nn.Module):
         return self.log_scale.exp().clamp(max=100)
 
 
-def losses(
-    pair: Pair, vectors: Tensor, pictures: Tensor, rows: Tensor, data: Lesson, parallel: Parallel, config: Config
+def loss_of(
+    pair: Pair, data: Lesson, config: Config, *, vectors: Tensor, pictures: Tensor, rows: Tensor
 ) -> Tensor:
-    """Pictures' vectors against their texts, and texts against their translations."""
-    english, foreign = parallel.draw(config.parallel_batch)
-    said = [*rows, english, foreign]
-    store = torch.cat([torch.zeros(rows.numel()), torch.ones(2 * len(english))]).bool()
-    batch = joined(data.texts.batch(rows.flatten(), config.piece_dropout), parallel.texts.batch(torch.cat([english, foreign]), config.piece_dropout))
-    del store
-    parts = pair.text(batch).float().split([len(part) for part in said])
+    """Pictures' vectors against a text of each pool, and English texts against their translations."""
+    store = data.texts
+    english, foreign = data.parallel[
+        torch.randint(len(data.parallel), (config.parallel_batch,), device=rows.device)
+    ].T
+    said = torch.cat([rows.flatten(), english, foreign])
+    with in_bfloat16(said.device):
+        meant = pair.text(store.batch(said, config.piece_dropout))
+    # Similarities are compared in full precision: at this temperature bfloat16 would round them to an eighth.
+    parts = torch.split(meant.float(), [*map(len, rows), len(english), len(foreign)])
     groups = data.groups[:, pictures]
-    loss = vectors.new_zeros(())
-    for row, text in zip(rows, parts, strict=False):
-        wrong = against(groups, data.texts.scope[row], data.texts.same[row])
-        loss = loss + contrast(vectors, text, pair.scale, wrong) / len(rows)
-    same = parallel.texts.same
-    wrong = (same[english, None] != same[english]) & (same[foreign, None] != same[foreign])
-    return loss + config.parallel_weight * contrast(parts[-2], parts[-1], pair.scale, wrong)
+    own = [
+        contrast(vectors, text, pair.scale, against(groups, store.scope[row], store.same[row]))
+        for row, text in zip(rows, parts, strict=False)
+    ]
+    wrong = store.same[english, None] != store.same[english]
+    translated = contrast(parts[-2], parts[-1], pair.scale, wrong)
+    return torch.stack(own).mean() + config.parallel_weight * translated
+
+
+# Looking at how it goes.
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A validation set: queries, a gallery, and (queries, gallery) which answers are right."""
+
+    name: str
+    queries: Batch
+    gallery: NDArray[np.uint8]
+    right: Tensor
+
+
+def trial(name: str, pairs: Sequence[tuple[str, str]], gallery: Sequence[Picture], config: Config) -> Trial:
+    """From (query, id of a right picture); several pairs may share a query."""
+    place = {str(picture.row["id"]): column for column, picture in enumerate(gallery)}
+    queries = list(dict.fromkeys(query for query, _ in pairs))
+    number = {query: row for row, query in enumerate(queries)}
+    right = torch.zeros(len(queries), len(gallery), dtype=torch.bool)
+    for query, item in pairs:
+        right[number[query], place[item]] = True
+    return Trial(
+        name, collate(Tokenizer()(queries)), corpus.decode(gallery, PREPROCESSING, config.workers), right
+    )
+
+
+@torch.inference_mode()
+def score(pair: Pair, trial: Trial, device: torch.device) -> dict[str, float]:
+    """Shares of queries whose first right answer comes first, in the first 10 and 20; and mRR@20."""
+    pair.eval()
+    gallery = torch.cat(
+        [pair.image(part.to(device)) for part in torch.split(torch.from_numpy(trial.gallery), 256)]
+    )
+    queries = pair.text(Batch(*(part.to(device) for part in trial.queries)))
+    order = (queries @ gallery.T).argsort(dim=1, descending=True)
+    rank = trial.right.to(device).gather(1, order).int().argmax(1) + 1
+    reciprocal = torch.where(rank <= 20, 1 / rank, torch.zeros_like(rank, dtype=torch.float32))
+    shares = {f"hits@{k}": (rank <= k).float().mean().item() for k in (1, 10, 20)}
+    return {
+        "n": len(rank),
+        **{name: round(x, 4) for name, x in shares.items()},
+        "mRR@20": round(reciprocal.mean().item(), 4),
+    }
+
+
+def report(
+    pair: Pair, trials: Sequence[Trial], device: torch.device, label: str
+) -> dict[str, dict[str, float]]:
+    scores = {trial.name: score(pair, trial, device) for trial in trials}
+    print(
+        label,
+        *(
+            f"{name}: " + " ".join(f"{x:.3f}" for key, x in found.items() if key != "n")
+            for name, found in scores.items()
+        ),
+        sep="  ",
+        flush=True,
+    )
+    return scores
+
+
+# The two stages.
+
+
+def optimise(
+    pair: Pair,
+    groups: list[dict[str, Any]],
+    config: Config,
+    *,
+    steps: int,
+    step_loss: Callable[[], Tensor],
+    look: Callable[[Pair, int], object],
+) -> Pair:
+    """Runs the steps and returns the moving average of the weights; `look` sees it now and then."""
+    average = copy.deepcopy(pair)
+    optimiser = torch.optim.AdamW(groups, weight_decay=config.weight_decay, fused=torch.cuda.is_available())
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser,
+        [group["lr"] for group in groups],
+        total_steps=steps,
+        pct_start=min(0.3, config.warmup / steps),
+        cycle_momentum=False,
+    )
+    mean, current = (
+        [*module.parameters(), *(b for b in module.buffers() if b.is_floating_point())]
+        for module in (average, pair)
+    )
+    began = time.perf_counter()
+    for step in range(1, steps + 1):
+        pair.train()
+        loss = step_loss()
+        optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        nn.utils.clip_grad_norm_(pair.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        with torch.no_grad():
+            # Early on the average is young: a fixed decay would hold it at the start.
+            torch._foreach_lerp_(mean, current, 1 - min(config.average, (1 + step) / (10 + step)))
+        if step % config.every == 0 or step == steps:
+            pace = (time.perf_counter() - began) / step * 1e3
+            print(f"step {step} loss {loss.item():.3f} scale {pair.scale.item():.1f} {pace:.0f} ms/step")
+            look(average, step)
+    return average
+
+
+def together(pair: Pair, data: Lesson, config: Config, look: Callable[[Pair, int], object]) -> Pair:
+    """The first stage: both sides."""
+
+    def step_loss() -> Tensor:
+        pictures, rows = data.draw(config.batch)
+        with in_bfloat16(data.pixels.device):
+            vectors = pair.image(changed(data.pixels[pictures]))
+        return loss_of(pair, data, config, vectors=vectors.float(), pictures=pictures, rows=rows)
+
+    groups = [
+        {"params": list(pair.image.backbone.parameters()), "lr": config.backbone_lr},
+        {"params": list(pair.text.encoder.parameters()), "lr": config.encoder_lr},
+        {
+            "params": [*pair.image.projection.parameters(), *pair.text.head.parameters(), pair.log_scale],
+            "lr": config.heads_lr,
+        },
+    ]
+    return optimise(pair, groups, config, steps=config.steps, step_loss=step_loss, look=look)
+
+
+def text_alone(pair: Pair, data: Lesson, config: Config, look: Callable[[Pair, int], object]) -> Pair:
+    """The second stage: the text side against vectors of the pictures and of changed copies of them."""
+    views = torch.stack([seen(pair.image, data.pixels, change=view > 0) for view in range(config.views)])
+
+    def step_loss() -> Tensor:
+        pictures, rows = data.draw(config.text_batch)
+        vectors = views[torch.randint(config.views, pictures.shape, device=pictures.device), pictures]
+        return loss_of(pair, data, config, vectors=vectors, pictures=pictures, rows=rows)
+
+    groups = [{"params": [*pair.text.parameters(), pair.log_scale], "lr": config.text_lr}]
+    return optimise(pair, groups, config, steps=config.text_steps, step_loss=step_loss, look=look)
+
+
+@torch.inference_mode()
+def seen(image: ImageModule, pixels: Tensor, *, change: bool) -> Tensor:
+    """Vectors of all pictures."""
+    image.eval()
+    parts = []
+    for part in torch.split(pixels, 512):
+        size = PREPROCESSING.size
+        if change:
+            squares = changed(part)
+        else:
+            squares = (
+                F.interpolate(part.permute(0, 3, 1, 2).float(), size=size, mode="bicubic", antialias=True)
+                .clamp(0, 255)
+                .permute(0, 2, 3, 1)
+            )
+        with in_bfloat16(pixels.device):
+            parts.append(image(squares).float())
+    return torch.cat(parts)
+
+
+# The run.
+
+
+def pretrained(image_weights: Path) -> Pair:
+    """Where training starts: the sentence encoder's own weights and an image backbone that knows ImageNet.
+
+    The image weights name their layers as another library does; they are the same ones in the same order.
+    """
+    pair = Pair()
+    load_pretrained(pair.text.encoder)
+    for parameter in pair.text.head[-1].parameters():
+        # The residual head starts silent, so that training starts from the encoder's own vectors.
+        nn.init.zeros_(parameter)
+    # Read by timm's classifier head, in training only.
+    pair.image.backbone.drop_rate = FEATURE_DROPOUT  # type: ignore[assignment]
+    known = torch.load(image_weights, map_location="cpu", weights_only=True)
+    names = pair.image.backbone.state_dict()
+    pair.image.backbone.load_state_dict(dict(zip(names, known.values(), strict=False)))
+    return pair
+
+
+def validation(argument: str, config: Config) -> Trial:
+    """`queries.jsonl:split=gallery.jsonl:split`; a row has `query` and `item`, or German captions."""
+    (queries, asked), (gallery, shown) = (
+        (Path(part.partition(":")[0]), part.partition(":")[2] or None) for part in argument.split("=")
+    )
+    pictures = corpus.read_table(gallery, shown)
+    rows = [json.loads(line) for line in queries.read_text(encoding="utf-8").splitlines()]
+    rows = [row for row in rows if asked is None or row.get("split") == asked]
+    pairs = [(row["query"], str(row["item"])) for row in rows if "query" in row]
+    pairs += [(caption, row["id"]) for row in rows for caption in row.get("captions", {}).get("de", [])]
+    return trial(f"{queries.stem}:{asked or 'all'}", pairs, pictures, config)
+
+
+def write(pair: Pair, folder: Path, card: dict[str, Any]) -> None:
+    """The two towers, ready for `bundled.open_text` and `bundled.open_image`."""
+    card |= {"created": datetime.date.today().isoformat()}
+    image = write_tower(folder / "image", pair.image.cpu(), id="bundled", **card)
+    write_tower(folder / "base", pair.text.cpu(), id="base", space=image.space, **card)
+
+
+def shipped(pair: Pair) -> Pair:
+    """The pair with its weights rounded as they will be shipped."""
+    rounded = copy.deepcopy(pair)
+    rounded.load_state_dict(
+        {
+            name: tensor.half().float() if tensor.is_floating_point() else tensor
+            for name, tensor in pair.state_dict().items()
+        }
+    )
+    return rounded
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--table",
+        action="append",
+        required=True,
+        help="pictures with fields, and how often each is drawn: hm.jsonl=2.5; only rows of the split train",
+    )
+    parser.add_argument(
+        "--parallel", action="append", default=[], type=Path, help="JSONL of one text in several languages"
+    )
+    parser.add_argument("--validate", action="append", default=[], help="QUERIES[:split]=GALLERY[:split]")
+    parser.add_argument(
+        "--image-weights", type=Path, required=True, help="state dict of an EfficientNet-Lite2"
+    )
+    parser.add_argument("--terms", default="", help="terms under which the weights may be used")
+    parser.add_argument("--out", type=Path, required=True)
+    for field in fields(Config):
+        parser.add_argument(
+            "--" + field.name.replace("_", "-"), type=type(field.default), default=field.default
+        )
+    options = parser.parse_args(arguments)
+    config = Config(**{field.name: getattr(options, field.name) for field in fields(Config)})
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.manual_seed(config.seed)
+    torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.benchmark = True
+
+    named = [
+        (Path(name), float(weight or 1))
+        for name, _, weight in (table.partition("=") for table in options.table)
+    ]
+    tables = [(corpus.read_table(path, "train"), weight) for path, weight in named]
+    parallel = [
+        json.loads(line)
+        for path in options.parallel
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
+    parallel += [p.row["translation"] for table, _ in tables for p in table if "translation" in p.row]
+    trials = [validation(argument, config) for argument in options.validate]
+    data = lesson(tables, parallel, config, device)
+    pair = pretrained(options.image_weights).to(device)
+    pair = pair.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    print(
+        f"{len(data.pixels)} pictures, {len(data.texts.ids)} texts, {len(data.parallel)} pairs, on {device}"
+    )
+
+    pair = together(
+        pair, data, config, lambda average, step: report(average, trials, device, f"both sides, {step}")
+    )
+    pair = text_alone(
+        pair, data, config, lambda average, step: report(average, trials, device, f"text alone, {step}")
+    )
+    pair = shipped(pair)
+    metrics = report(pair, trials, device, "shipped")
+    rows = [
+        {"name": path.name, "rows": len(table)} for (path, _), (table, _) in zip(named, tables, strict=True)
+    ]
+    rows += [{"name": path.name, "rows": sum(1 for _ in path.open())} for path in options.parallel]
+    write(
+        pair,
+        options.out,
+        {
+            "recipe": asdict(config) | {"tables": options.table},
+            "data": rows,
+            "terms": options.terms,
+            "metrics": metrics,
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
