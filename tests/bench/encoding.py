@@ -1,4 +1,4 @@
-"""Encoding queries: the text tower against the package that its encoder comes from."""
+"""Encoding queries: the text tower against the package that its encoder comes from (and has no head)."""
 
 from __future__ import annotations
 
