@@ -169,18 +169,13 @@ class Engine:
         served = self.served
         started = time.perf_counter()
         encoder = served.encoder if text_tower is None else self._encoder(served.index, text_tower)
-        total = np.zeros(served.index.manifest.dim, dtype=np.float32)
-        for term in terms:
-            total += np.float32(term.weight) * self._vector(term, served.index, encoder)
-        length = float(np.linalg.norm(total))
-        if length < 1e-6:
-            raise ZeroQuery("the weighted terms cancel each other out: change a weight")
+        query = self._query(terms, served.index, encoder)
         encode_seconds = time.perf_counter() - started
         has_text = any(isinstance(term, TextTerm) for term in terms)
         tower = encoder.tower.id if has_text or text_tower is not None else None
         return self._answer(
             served.index,
-            total / length,
+            query,
             limit=limit,
             offset=offset,
             tower=tower,
@@ -189,9 +184,10 @@ class Engine:
 
     def similar(self, item: str, *, limit: int, offset: int = 0) -> Answer:
         """The items nearest to an item, itself left out. Raises NoIndex, ItemNotFound."""
-        index = self.served.index
-        row = self._row(index, item)
-        return self._answer(index, index.item_vector(row), limit=limit, offset=offset, without=row)
+        served = self.served
+        query = self._query([ItemTerm(item)], served.index, served.encoder)
+        row = self._row(served.index, item)
+        return self._answer(served.index, query, limit=limit, offset=offset, without=row)
 
     def fields(self, item: str) -> tuple[IndexVersion, int, dict[str, Value]]:
         """The served index, the item's row in it and its fields. Raises NoIndex, ItemNotFound."""
@@ -221,6 +217,17 @@ class Engine:
         self.metrics.searching.observe(search_seconds)
         total = len(index) - (without is not None)
         return Answer(hits, total, index.version, tower, encode_seconds, search_seconds)
+
+    def _query(self, terms: Sequence[Term], index: IndexVersion, encoder: QueryEncoder) -> Vector:
+        """(dim,) of length 1."""
+        total = np.zeros(index.manifest.dim, dtype=np.float32)
+        for term in terms:
+            total += np.float32(term.weight) * self._vector(term, index, encoder)
+        length = float(np.linalg.norm(total))
+        if length < 1e-6:
+            raise ZeroQuery("the weighted terms cancel each other out: change a weight")
+        query: Vector = total / length
+        return query
 
     def _vector(self, term: Term, index: IndexVersion, encoder: QueryEncoder) -> NDArray[np.float32]:
         if isinstance(term, TextTerm):
