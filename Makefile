@@ -19,10 +19,8 @@ install: .venv/installed
 	$(BIN)/pip install --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e '.[cpu,dev]'
 	touch $@
 
-demo/catalogue.csv: | install
-	$(BIN)/vitrine demo demo
-
-demo: install $(CATALOGUE)
+demo: install
+	@test '$(CATALOGUE)' != demo/catalogue.csv -o -e demo/catalogue.csv || $(BIN)/vitrine demo demo
 	$(BIN)/vitrine index '$(CATALOGUE)' $(if $(IMAGES),--images '$(IMAGES)')
 	@echo 'Open http://localhost:8000 (Ctrl-C ends it)'
 	$(BIN)/vitrine serve

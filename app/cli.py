@@ -125,7 +125,7 @@ def search(
         print(respond(answer, started).model_dump_json(indent=2))
         return
     for hit in answer.hits:
-        print(f"{hit.score:.3f}  {hit.id}  {hit.fields.get('title', '')}")
+        print(f"{hit.score:.3f}  {_printable(hit.id)}  {_printable(str(hit.fields.get('title', '')))}")
 
 
 @cli.command()
@@ -142,8 +142,12 @@ def serve(
     from app.main import create_app
 
     app = create_app(_settings(home))
-    # Ten seconds is what an orchestrator usually leaves between asking a process to end and ending it.
-    uvicorn.run(app, host=host, port=port, access_log=False, timeout_graceful_shutdown=10)
+    try:
+        # Ten seconds is what an orchestrator usually leaves between asking a process to end and ending it.
+        uvicorn.run(app, host=host, port=port, access_log=False, timeout_graceful_shutdown=8)
+    except SystemExit as end:
+        # It has said why (the port is taken, say) and ends with a code of its own.
+        raise typer.Exit(1 if end.code else 0) from None
 
 
 @cli.command()
@@ -253,6 +257,13 @@ def _table(results: dict[str, dict[str, float]]) -> str:
         cells = (f"{value:>8.4f}" if isinstance(value, float) else f"{value:>8}" for value in values.values())
         lines.append("  ".join([f"{name:<{width}}", *cells]))
     return "\n".join(lines)
+
+
+def _printable(text: str) -> str:
+    """Without the control characters by which a catalogue could command the operator's terminal."""
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
+    )
 
 
 def _note(text: str) -> None:

@@ -24,6 +24,7 @@ from models.towers import ImageTower, TowerError, open_tower
 
 _logger = logging.getLogger("vitrine")
 _WARM_QUERY = "rotes Kleid"
+_SECONDS_TO_RETRY = 5.0
 
 
 class ItemNotFound(LookupError):
@@ -82,6 +83,15 @@ class Served:
     encoder: QueryEncoder
 
 
+@dataclass(frozen=True)
+class _Refused:
+    """A state of the disk that could not be taken up, why, and when it is worth another look."""
+
+    state: tuple[str | None, str]
+    reason: str
+    again: float
+
+
 class Engine:
     """Searches the current index of a home; takes up a new version or another active tower while it answers.
 
@@ -94,12 +104,13 @@ class Engine:
         self.metrics = metrics or Metrics()
         self._registry = Registry(home)
         self._served: Served | None = None
-        self._refused: tuple[str | None, str] | None = None
+        self._refused: _Refused | None = None
         self._refreshing = threading.Lock()
         self._encoders: LRUCache[str, QueryEncoder] = LRUCache(towers_in_memory)
         self._opening_tower = threading.Lock()
         self._image_tower: ImageTower | None = None
         self._opening_image_tower = threading.Lock()
+        self._encoding_picture = threading.Lock()
 
     def refresh(self) -> None:
         """Takes up what is current on disk, if it is not what is served already.
@@ -131,20 +142,22 @@ class Engine:
                 self.metrics.swaps.inc()
 
     def refresh_if_changed(self) -> None:
-        """`refresh`, for a loop: what cannot be taken up is logged once, and tried again when it changes."""
-        state = (store.current_version(self.home), self._active_state())
-        served = self._served
-        if served is None and state[0] is None:
-            return
-        if state == self._refused:
-            return
+        """`refresh`, for a loop: what cannot be taken up is logged once, and tried again now and then."""
+        state: tuple[str | None, str] = (None, "")
         try:
+            state = (store.current_version(self.home), self._active_state())
+            if self._served is None and state[0] is None:
+                return
+            refused = self._refused
+            if refused is not None and refused.state == state and time.monotonic() < refused.again:
+                return
             self.refresh()
             self._refused = None
         except (store.NoIndex, store.IndexDamaged, TowerError, SpaceMismatch) as error:
-            self._refused = state
-            self.metrics.failed_swaps.inc()
-            _logger.error("not taken up, the version before is served on: %s", error)
+            if self._refused is None or self._refused.reason != str(error):
+                self.metrics.failed_swaps.inc()
+                _logger.error("not taken up, the version before is served on: %s", error)
+            self._refused = _Refused(state, str(error), time.monotonic() + _SECONDS_TO_RETRY)
 
     def _active_state(self) -> str:
         try:
@@ -156,7 +169,8 @@ class Engine:
     def served(self) -> Served:
         """What is served now. Raises NoIndex."""
         if self._served is None:
-            raise store.NoIndex(f"{self.home} holds no index yet: vitrine index CATALOGUE --home {self.home}")
+            none = "there is no index yet: vitrine index CATALOGUE, with this service's home"
+            raise store.NoIndex(none if self._refused is None else self._refused.reason)
         return self._served
 
     def search(
@@ -235,8 +249,8 @@ class Engine:
         if isinstance(term, ItemTerm):
             return index.item_vector(self._row(index, term.item))
         tower = self._image(index)
-        with self._opening_image_tower:
-            # One picture at a time: each forward pass uses all cores by itself.
+        with self._encoding_picture:
+            # One at a time: pictures must not take every core from the searches by words.
             vector: Vector = tower.encode(tower.preprocessing(term.picture)[None])[0]
         return vector
 
@@ -260,7 +274,7 @@ class Engine:
     def _image(self, index: IndexVersion) -> ImageTower:
         """The index's image tower, loaded when a picture first asks for it: text searches never need it."""
         with self._opening_image_tower:
-            if self._image_tower is None:
+            if self._image_tower is None or self._image_tower.name != index.manifest.image_tower:
                 self._image_tower = open_tower(index.manifest.image_tower, "image")
             tower = self._image_tower
         index.require_space("image", tower.name, tower.space)

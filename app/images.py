@@ -26,6 +26,7 @@ class Width(IntEnum):
 
 Kind = Literal["JPEG", "WEBP"]
 _KEPT_BYTES = 64_000_000
+_DECODED_AT_ONCE = 2
 _QUALITY = 85
 _MAX_HEIGHT = 16_383
 """What WebP can hold."""
@@ -39,6 +40,8 @@ class Images:
     """Renders pictures, and keeps what was asked for last. Safe to use from several threads."""
 
     def __init__(self) -> None:
+        # A hostile picture of few bytes can be 40 megapixels: few are decoded at once, whoever asks.
+        self._decoding = threading.Semaphore(_DECODED_AT_ONCE)
         self._kept: LRUCache[str, bytes] = LRUCache(_KEPT_BYTES, getsizeof=len)
         self._lock = threading.Lock()
 
@@ -48,10 +51,16 @@ class Images:
         with self._lock:
             kept = self._kept.get(key)
         if kept is None:
-            kept = _encode(_read(source, sha256, width), width, kind)
+            with self._decoding:
+                kept = _encode(_read(source, sha256, width), width, kind)
             with self._lock:
                 self._kept[key] = kept
         return kept
+
+    def decode(self, data: bytes) -> Image.Image:
+        """An upload. Raises PictureError."""
+        with self._decoding:
+            return open_picture(data)
 
 
 def tag(sha256: str, width: int, kind: str) -> str:

@@ -55,8 +55,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.get("/", include_in_schema=False)(_page)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     # The last one added is the first that a request meets.
-    app.add_middleware(BodyLimit)
     app.add_middleware(TooBusy, most=settings.max_requests)
+    app.add_middleware(BodyLimit)
     app.add_middleware(RawIds)
     if settings.cors_origins:
         app.add_middleware(PublicCors, origins=settings.cors_origins)

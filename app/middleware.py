@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 
 from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.metrics import Metrics
@@ -13,6 +15,7 @@ from app.problems import problem
 from models.pictures import MAX_BYTES
 
 MAX_BODY = 64 * 1024
+BODY_SECONDS = 10
 _UPLOADS = {"/search/image": MAX_BYTES + MAX_BODY}
 _LIMITED = ("/search", "/items/", "/images/")
 
@@ -63,34 +66,92 @@ class Measured:
 
 
 class TooBusy:
-    """Answers 429 at once where more requests are in work than can be answered soon."""
+    """Answers 429 at once where more requests are in work than can be answered soon.
+
+    Uploads have an eighth of the places, and do not take the others: each may hold a large picture.
+    """
 
     def __init__(self, app: ASGIApp, most: int) -> None:
         self._app = app
-        self._most = most
-        self._in_work = 0
+        self._most = {False: most, True: max(1, most // 8)}
+        self._in_work = {False: 0, True: 0}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].startswith(_LIMITED):
             await self._app(scope, receive, send)
             return
-        if self._in_work >= self._most:
-            detail = f"{self._in_work} requests are in work, the limit is {self._most}: try again soon"
+        upload = scope["path"] in _UPLOADS
+        if self._in_work[upload] >= self._most[upload]:
+            kind = "uploads" if upload else "requests"
+            detail = f"{self._in_work[upload]} {kind} are in work, which is the limit: try again soon"
             await problem(429, "too_busy", detail)(scope, receive, send)
             return
-        self._in_work += 1
+        self._in_work[upload] += 1
         try:
             await self._app(scope, receive, send)
         finally:
-            self._in_work -= 1
+            self._in_work[upload] -= 1
 
 
-class _TooLarge(Exception):
-    """A body went on past its limit."""
+class _Refused(Exception):
+    """A body went on past its limit, or did not come to its end in time."""
+
+
+class _LimitedBody:
+    """A request's body as it comes, up to a limit and a deadline."""
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._deadline = time.monotonic() + BODY_SECONDS
+        self._received = 0
+        self._complete = False
+        self.problem: JSONResponse | None = None
+
+    async def receive(self) -> Message:
+        """The next message. Raises _Refused, and says why in `problem`."""
+        if self._complete:
+            return await self._receive()
+        try:
+            message = await asyncio.wait_for(self._receive(), self._deadline - time.monotonic())
+        except TimeoutError:
+            detail = f"the body was not complete after {BODY_SECONDS} seconds"
+            self.problem = problem(408, "too_slow", detail)
+            raise _Refused from None
+        self._received += len(message.get("body", b""))
+        self._complete = not message.get("more_body", False)
+        if self._received > self._limit:
+            self.problem = too_large(self._limit)
+            raise _Refused
+        return message
+
+    async def whole(self) -> Receive:
+        """Waits for all of it; what is returned gives it as one message. Raises _Refused."""
+        parts = []
+        while not self._complete:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                return self._receive
+            parts.append(message.get("body", b""))
+        body: Message = {"type": "http.request", "body": b"".join(parts), "more_body": False}
+        waiting = [body]
+
+        async def replay() -> Message:
+            return waiting.pop() if waiting else await self._receive()
+
+        return replay
+
+
+def too_large(limit: int) -> JSONResponse:
+    return problem(413, "too_large", f"the body is larger than the limit of {limit:,} bytes")
 
 
 class BodyLimit:
-    """Answers 413 to a body over its limit, by its declared length or, where that is missing, as it comes."""
+    """Answers 413 to a body over its limit, declared or as it comes, and 408 to one that dawdles.
+
+    All but uploads are read to their end before they count as work, so that nobody holds a place by
+    sending slowly.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -102,31 +163,20 @@ class BodyLimit:
         limit = _UPLOADS.get(scope["path"], MAX_BODY)
         declared = Headers(scope=scope).get("content-length", "0")
         if declared.isdecimal() and int(declared) > limit:
-            await self._refuse(limit, scope, receive, send)
+            await too_large(limit)(scope, receive, send)
             return
-        received = 0
+        body = _LimitedBody(receive, limit)
         answering = False
 
-        async def receive_limited() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > limit:
-                raise _TooLarge
-            return message
-
-        async def send_unless_too_large(message: Message) -> None:
+        async def send_unless_refused(message: Message) -> None:
             nonlocal answering
             # Who reads the body may take our error for a broken one, and answer in its own words.
-            if answering or received <= limit:
+            if answering or body.problem is None:
                 answering = True
                 await send(message)
 
-        with contextlib.suppress(_TooLarge):
-            await self._app(scope, receive_limited, send_unless_too_large)
-        if received > limit and not answering:
-            await self._refuse(limit, scope, receive, send)
-
-    async def _refuse(self, limit: int, scope: Scope, receive: Receive, send: Send) -> None:
-        detail = f"the body is larger than the limit of {limit:,} bytes"
-        await problem(413, "too_large", detail)(scope, receive, send)
+        with contextlib.suppress(_Refused):
+            upload = scope["path"] in _UPLOADS
+            await self._app(scope, body.receive if upload else await body.whole(), send_unless_refused)
+        if body.problem is not None and not answering:
+            await body.problem(scope, receive, send)

@@ -46,7 +46,10 @@ class Neighbours:
         return scores, rows
 
     def write(self, path: Path) -> None:
-        _faiss().write_index(self._index, str(path))
+        try:
+            _faiss().write_index(self._index, str(path))
+        except RuntimeError as error:
+            raise OSError(f"{path.name} could not be written: {error}") from None
 
 
 def read(path: Path) -> Neighbours:

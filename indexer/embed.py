@@ -39,7 +39,7 @@ def embed(sources: Iterable[Source], tower: ImageTower, known: Collection[str] =
     A picture whose SHA-256 is in `known` is read and hashed, not decoded. A picture that cannot be read
     gets a reason; nothing that a file holds stops the others. Memory does not grow with their number.
     """
-    threads = os.cpu_count() or 1
+    threads = len(os.sched_getaffinity(0))
     waiting: deque[Future[list[Embedded]]] = deque()
     remaining = iter(sources)
     batches = iter(lambda: list(islice(remaining, BATCH)), [])

@@ -227,6 +227,10 @@ def current_version(home: Path) -> str | None:
         return Path(os.readlink(indexes(home) / "current")).name
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise IndexDamaged(
+            f"{indexes(home) / 'current'} is not a link ({error.strerror}): remove it, and build again"
+        ) from None
 
 
 def open_current(home: Path) -> IndexVersion:

@@ -70,10 +70,11 @@ def _rgb(picture: Image.Image) -> Image.Image:
 
 def _eight_bit(picture: Image.Image) -> Image.Image:
     """Grey values of 16 bits, 32 bits or floating point, brought to 8: Pillow would clip them at 255."""
-    values = np.asarray(picture, dtype=np.float64)
+    values = np.array(picture, dtype=np.float32)
+    np.nan_to_num(values, copy=False)
     brightest = values.max(initial=0)
     if brightest > 255:
-        values = values / 257
+        values /= 257
     elif picture.mode == "F" and brightest <= 1:
-        values = values * 255
-    return Image.fromarray(np.clip(np.nan_to_num(values), 0, 255).astype(np.uint8))
+        values *= 255
+    return Image.fromarray(values.clip(0, 255, out=values).astype(np.uint8))

@@ -63,6 +63,8 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _pair(row: dict[str, Any], place: str) -> Pair:
     query, item = row.get("query"), row.get("item")
+    if isinstance(item, int) and not isinstance(item, bool):
+        item = str(item)  # as a catalogue's ids are
     if not isinstance(query, str) or not query.strip() or not isinstance(item, str) or not item:
         columns = ", ".join(str(column) for column in row)
         raise QueriesError(f"{place} needs a text in `query` and an id in `item`; it has {columns}")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import filelock
 
-from models.cards import CARD, Card, is_id, read_card
+from models.cards import CARD, WEIGHTS, Card, is_id, read_card, read_weights
 from models.towers import TextTower, TowerError, open_tower
 
 
@@ -73,14 +73,25 @@ class Registry:
         """Registers a space's own text side from `source`, and activates it if the space has no active one.
 
         Its id is the one on its card; where other weights hold that id already, a part of its hash is
-        added. Calling it again changes nothing.
+        added. Calling it again changes nothing, but for damaged weights, which it restores.
         """
         own = read_card(source)
         with self._lock():
-            card = self._registered(own) or self._copy(source, own)
+            card = self._registered(own)
+            if card is None:
+                card = self._copy(source, own)
+            elif not self._is_whole(card):
+                shutil.copyfile(source / WEIGHTS, self._folder / card.id / WEIGHTS)
             if card.space not in (active := self._read_active()):
                 self._write_active(active | {card.space: card.id})
         return card
+
+    def _is_whole(self, card: Card) -> bool:
+        try:
+            read_weights(self._folder / card.id, card)
+        except TowerError:
+            return False
+        return True
 
     def _registered(self, own: Card) -> Card | None:
         same = (card for card in self.cards() if (card.weights, card.space) == (own.weights, own.space))

@@ -9,10 +9,10 @@ from urllib.parse import quote
 from fastapi import APIRouter, Form, Query
 
 from app import schemas
-from app.dependencies import EngineDep, NoParameters
+from app.dependencies import EngineDep, ImagesDep, NoParameters
 from app.engine import Answer, ItemTerm, PictureTerm, Term, TextTerm
 from app.problems import UploadTooLarge, documented
-from models.pictures import MAX_BYTES, open_picture
+from models.pictures import MAX_BYTES
 
 router = APIRouter(tags=["search"])
 
@@ -22,7 +22,7 @@ def search_from_url(
     query: Annotated[schemas.SearchQuery, Query()], engine: EngineDep
 ) -> schemas.SearchResponse:
     """The same as POST /search with a plain text, for a browser."""
-    return _search(engine, [TextTerm(query.q)], query, query.text_tower)
+    return _search(engine, [TextTerm(query.q)], query, query.text_tower, time.perf_counter())
 
 
 @router.post(
@@ -34,7 +34,7 @@ def search(request: schemas.SearchRequest, _: NoParameters, engine: EngineDep) -
         terms: list[Term] = [TextTerm(request.query)]
     else:
         terms = [_term(term) for term in request.query]
-    return _search(engine, terms, request, request.text_tower)
+    return _search(engine, terms, request, request.text_tower, time.perf_counter())
 
 
 @router.post(
@@ -46,15 +46,17 @@ def search_by_picture(
     request: Annotated[schemas.PictureSearch, Form(media_type="multipart/form-data")],
     _: NoParameters,
     engine: EngineDep,
+    images: ImagesDep,
 ) -> schemas.SearchResponse:
     """The picture's weight is 1, that of the words `weight`."""
+    started = time.perf_counter()
     data = request.file.file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise UploadTooLarge(f"the picture is larger than the limit of {MAX_BYTES:,} bytes")
-    terms: list[Term] = [PictureTerm(open_picture(data))]
+    terms: list[Term] = [PictureTerm(images.decode(data))]
     if request.text is not None:
         terms.append(TextTerm(request.text, request.weight))
-    return _search(engine, terms, request, request.text_tower)
+    return _search(engine, terms, request, request.text_tower, started)
 
 
 def _term(term: schemas.Text | schemas.ItemReference) -> Term:
@@ -64,9 +66,8 @@ def _term(term: schemas.Text | schemas.ItemReference) -> Term:
 
 
 def _search(
-    engine: EngineDep, terms: list[Term], page: schemas.Page, text_tower: str | None
+    engine: EngineDep, terms: list[Term], page: schemas.Page, text_tower: str | None, started: float
 ) -> schemas.SearchResponse:
-    started = time.perf_counter()
     answer = engine.search(terms, limit=page.limit, offset=page.offset, text_tower=text_tower)
     return respond(answer, started)
 
