@@ -88,10 +88,10 @@ def test_a_real_server_stops_a_chunked_body(home: Path) -> None:
     assert answer.split(b"\r\n")[0].startswith(b"HTTP/1.1 413"), answer
 
 
-def test_one_request_more_than_can_be_worked_on_is_too_busy(home: Path) -> None:
-    """While a search's body is still coming, the next search is 429 with Retry-After; then all is well."""
+def test_one_upload_more_than_can_be_worked_on_is_too_busy(home: Path) -> None:
+    """While an upload is still coming, the next is 429 with Retry-After, and searches by words go on."""
 
-    async def scenario() -> tuple[httpx.Response, httpx.Response, httpx.Response, httpx.Response]:
+    async def scenario() -> list[httpx.Response]:
         app = create_app(Settings(home=home, max_requests=1))
         app.state.engine.refresh()
         started, may_end = asyncio.Event(), asyncio.Event()
@@ -99,22 +99,45 @@ def test_one_request_more_than_can_be_worked_on_is_too_busy(home: Path) -> None:
         async def slow_body() -> AsyncIterator[bytes]:
             started.set()
             await may_end.wait()
-            yield b'{"query": "Hose"}'
+            yield b"no picture"
 
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as client:
-            slow = asyncio.create_task(client.post("/search", content=slow_body(), headers=JSON))
+            slow = asyncio.create_task(client.post("/search/image", content=slow_body(), headers=FORM))
             await started.wait()
-            refused = await client.get("/search", params={"q": "Hose"})
+            refused = await client.post("/search/image", content=b"", headers=FORM)
+            search = await client.get("/search", params={"q": "Hose"})
             metrics = await client.get("/metrics")
             may_end.set()
-            return refused, metrics, await slow, await client.get("/search", params={"q": "Hose"})
+            return [refused, search, metrics, await slow]
 
-    refused, metrics, slow, after = asyncio.run(scenario())
+    refused, search, metrics, slow = asyncio.run(scenario())
     assert (refused.status_code, refused.json()["code"]) == (429, "too_busy")
     assert refused.headers["content-type"] == "application/problem+json"
     assert int(refused.headers["retry-after"]) >= 1
-    assert metrics.status_code == 200  # operators get in however busy it is
-    assert slow.status_code == after.status_code == 200
+    assert search.status_code == metrics.status_code == 200
+    assert slow.status_code == 422
+
+
+def test_a_body_that_does_not_come_holds_no_place(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Searches are answered while another client dawdles, who is told 408 once the deadline is over."""
+    monkeypatch.setattr("app.middleware.BODY_SECONDS", 0.3)
+
+    async def scenario() -> list[httpx.Response]:
+        app = create_app(Settings(home=home, max_requests=1))
+        app.state.engine.refresh()
+
+        async def endless() -> AsyncIterator[bytes]:
+            yield b'{"query": '
+            await asyncio.sleep(60)
+
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as client:
+            slow = asyncio.create_task(client.post("/search", content=endless(), headers=JSON))
+            await asyncio.sleep(0.1)
+            return [await client.get("/search", params={"q": "Hose"}), await slow]
+
+    search, slow = asyncio.run(scenario())
+    assert search.status_code == 200
+    assert (slow.status_code, slow.json()["code"]) == (408, "too_slow")
 
 
 @pytest.mark.parametrize(
