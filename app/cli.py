@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 cli = typer.Typer(
     help="Finds a shop's products by their picture, from words in any language.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -201,7 +200,9 @@ def main() -> None:
     # Pillow's remarks on odd files; what matters of them is in the quarantine, with the file's name.
     warnings.filterwarnings("ignore", module="PIL")
     try:
-        cli()
+        sys.exit(cli(standalone_mode=False))
+    except typer.Abort:
+        sys.exit(130)
     except Exception as error:
         status = _status(error)
         if status is None:
@@ -219,16 +220,25 @@ def _status(error: Exception) -> int | None:
     from models.queries import QueriesError
     from models.towers import TowerError
 
-    if isinstance(error, CatalogueError | QueriesError | TowerError | SpaceMismatch | ValidationError):
+    if _is_usage(error) or isinstance(
+        error, CatalogueError | QueriesError | TowerError | SpaceMismatch | ValidationError
+    ):
         return 2
     if isinstance(error, BuilderBusy | IndexDamaged | NoIndex | OSError | ModuleNotFoundError):
         return 1
     return None
 
 
+def _is_usage(error: Exception) -> bool:
+    """Whether it is the command line's parser that complains; typer does not export its own classes."""
+    return hasattr(error, "format_message")
+
+
 def _line(error: Exception) -> str:
     from pydantic import ValidationError
 
+    if _is_usage(error):
+        return f"{error.format_message()} (see --help)"  # type: ignore[attr-defined]
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f"{first['loc'][0]}: {first['msg']}"

@@ -156,17 +156,30 @@ def test_a_wrong_search_is_one_line_and_exit_2(vitrine: Vitrine, home: Path) -> 
     assert_one_line(vitrine("search", "a", "--text-tower", "nope", "--home", home), 2, "'nope'", "base")
 
 
-def test_a_command_that_does_not_exist_is_exit_2(vitrine: Vitrine, home: Path) -> None:
-    """Nor does an option, or a number out of its range; stdout stays empty."""
-    for arguments in (
-        ["nope"],
-        ["search", "a", "--colour", "red"],
-        ["search", "a", "--limit", 101],
-        ["index"],
-    ):
-        ran = vitrine(*arguments)
-        assert (ran.status, ran.out) == (2, "")
-        assert ran.err
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["serch", "Hose"], "serch"),
+        (["search", "Hose", "--bogus"], "--bogus"),
+        (["search", "Hose", "--limit", "500"], "--limit"),
+        (["index"], "catalogue"),
+        ([], "command"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line_and_exit_2(
+    vitrine: Vitrine, arguments: list[str], word: str
+) -> None:
+    """The parser's own complaints keep the form of all others."""
+    assert_one_line(vitrine(*arguments), 2, word, "--help")
+
+
+def test_a_title_cannot_command_the_terminal(vitrine: Vitrine, shop: Path, tmp_path: Path) -> None:
+    """Control characters of a catalogue are printed as one that does nothing."""
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "red.png")
+    catalogue = tmp_path / "escapes.jsonl"
+    catalogue.write_text('{"id": "a", "image": "red.png", "title": "\\u001b[31mRot"}\n', encoding="utf-8")
+    assert vitrine("index", catalogue, "--home", tmp_path / "home").status == 0
+    assert "\N{REPLACEMENT CHARACTER}[31mRot" in vitrine("search", "rot", "--home", tmp_path / "home").out
 
 
 def test_without_an_index_searching_is_one_line_and_exit_1(vitrine: Vitrine, tmp_path: Path) -> None:
