@@ -157,11 +157,12 @@ class BodyLimit:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
+        if "content-length" not in headers and "transfer-encoding" not in headers:
             await self._app(scope, receive, send)
             return
         limit = _UPLOADS.get(scope["path"], MAX_BODY)
-        declared = Headers(scope=scope).get("content-length", "0")
+        declared = headers.get("content-length", "0")
         if declared.isdecimal() and int(declared) > limit:
             await too_large(limit)(scope, receive, send)
             return

@@ -23,7 +23,9 @@ class Settings(BaseSettings):
         (), description="Origins whose pages may call search, items and images; a comma list, `*` for all."
     )
     max_requests: int = Field(
-        64, ge=1, description="Searches and pictures in work at once; one more is answered 429."
+        64,
+        ge=1,
+        description="Searches and pictures in work at once, and an eighth as many uploads; one more is answered 429.",
     )
 
     @field_validator("cors_origins", mode="before")

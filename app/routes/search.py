@@ -26,7 +26,9 @@ def search_from_url(
 
 
 @router.post(
-    "/search", summary="Search by words or weighted terms", responses=documented(404, 409, 413, 422, 429, 503)
+    "/search",
+    summary="Search by words or weighted terms",
+    responses=documented(404, 408, 409, 413, 422, 429, 503),
 )
 def search(request: schemas.SearchRequest, _: NoParameters, engine: EngineDep) -> schemas.SearchResponse:
     """The query's vector is the normalised sum of weight × unit vector of its terms."""
@@ -40,7 +42,7 @@ def search(request: schemas.SearchRequest, _: NoParameters, engine: EngineDep) -
 @router.post(
     "/search/image",
     summary="Search by a picture, alone or with words",
-    responses=documented(404, 409, 413, 422, 429, 503),
+    responses=documented(404, 408, 409, 413, 422, 429, 503),
 )
 def search_by_picture(
     request: Annotated[schemas.PictureSearch, Form(media_type="multipart/form-data")],
