@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     max_requests: int = Field(
         64,
         ge=1,
-        description="Searches and pictures in work at once, and an eighth as many uploads; one more is answered 429.",
+        description="Searches and pictures in work at once, an eighth as many uploads; one more gets 429.",
     )
 
     @field_validator("cors_origins", mode="before")
