@@ -186,11 +186,15 @@ def evaluate(
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where to write pictures and catalogue.csv.")],
     seed: Annotated[int, typer.Option(help="Another seed draws another shop.")] = 0,
+    home: Annotated[
+        Path | None, typer.Option(help="Taken by every command; this one needs none.", show_default=False)
+    ] = None,
 ) -> None:
     """Writes the drawn demo catalogue: 600 garments, with titles in German and English."""
     from app.progress import progress
     from indexer.drawn import write_demo
 
+    del home
     with progress() as report:
         print(write_demo(folder, seed, progress=lambda done, total: report("drawing", done, total)))
 
