@@ -23,7 +23,8 @@ from models.registry import Registry
 from models.towers import ImageTower, TowerError, open_tower
 
 _logger = logging.getLogger("vitrine")
-_WARM_QUERY = "rotes Kleid"
+KNOWN_QUERY = "rotes Kleid"
+"""Warms a tower, and tells whether the service answers."""
 _SECONDS_TO_RETRY = 5.0
 
 
@@ -134,7 +135,7 @@ class Engine:
             if before is not None and index is before.index and tower == before.encoder.tower.id:
                 return
             encoder = self._encoder(index, tower)
-            index.search(encoder.encode(_WARM_QUERY), 1)
+            index.search(encoder.encode(KNOWN_QUERY), 1)
             self._served = Served(index, encoder)
             self.metrics.items.set(len(index))
             self.metrics.pictures.set(index.manifest.pictures)
@@ -267,7 +268,7 @@ class Engine:
             encoder = self._encoders.get(tower)
             if encoder is None:
                 encoder = QueryEncoder(self._registry.open(tower), self.metrics.batches.observe)
-                encoder.encode(_WARM_QUERY)
+                encoder.encode(KNOWN_QUERY)
                 self._encoders[tower] = encoder
         return encoder
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 import uvicorn
@@ -19,6 +20,18 @@ from indexer.drawn import write_demo
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
 DRAWN_ITEMS = 62
+
+
+class Answer(Protocol):
+    """What the test client answers, whichever HTTP library it is built on."""
+
+    status_code: int
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def text(self) -> str: ...
+    def json(self) -> Any: ...
 
 
 def quiet(_: Progress) -> None:

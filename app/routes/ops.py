@@ -7,12 +7,10 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from app import schemas
 from app.dependencies import EngineDep, WatcherDep
-from app.engine import TextTerm
+from app.engine import KNOWN_QUERY, TextTerm
 from app.problems import documented
 
 router = APIRouter(tags=["operations"])
-
-_KNOWN_QUERY = "rotes Kleid"
 
 
 @router.get("/livez", summary="Is the process alive", responses=documented(503))
@@ -26,7 +24,7 @@ def livez(watcher: WatcherDep) -> schemas.Liveness:
 def readyz(engine: EngineDep) -> schemas.Readiness:
     """The towers are warm, an index is loaded, and a known query is answered; 503 before."""
     served = engine.served
-    engine.search([TextTerm(_KNOWN_QUERY)], limit=1)
+    engine.search([TextTerm(KNOWN_QUERY)], limit=1)
     return schemas.Readiness(
         index=served.index.version, text_tower=served.encoder.tower.id, items=len(served.index)
     )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import httpx
@@ -16,23 +15,11 @@ from fastapi.testclient import TestClient
 from app.main import create_app
 from app.settings import Settings
 from models.pictures import MAX_BYTES
-from tests.conftest import serving
+from tests.conftest import Answer, serving
 
 SHOP = "https://shop.example"
 JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "multipart/form-data; boundary=x"}
-
-
-class Answer(Protocol):
-    """What the test client answers, whichever HTTP library it is built on."""
-
-    status_code: int
-
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-    @property
-    def text(self) -> str: ...
-    def json(self) -> Any: ...
 
 
 @pytest.fixture(scope="module")

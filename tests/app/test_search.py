@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,23 +21,11 @@ from indexer.store import IndexVersion, open_current
 from models.pictures import FORMATS, MAX_BYTES, open_picture
 from models.registry import Registry
 from models.towers import TextTower, open_tower
-from tests.conftest import DRAWN_ITEMS
+from tests.conftest import DRAWN_ITEMS, Answer
 
 Vector = NDArray[np.float32]
 ROUNDING = 2e-5
 """Scores are told with six digits; numpy and FAISS add in another order."""
-
-
-class Answer(Protocol):
-    """What the test client answers, whichever HTTP library it is built on."""
-
-    status_code: int
-
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-    @property
-    def text(self) -> str: ...
-    def json(self) -> Any: ...
 
 
 @pytest.fixture(scope="module")
