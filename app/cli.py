@@ -7,9 +7,12 @@ import warnings
 
 import typer
 
+from app.commands.classify import classify
 from app.commands.demo import demo
 from app.commands.evaluate import evaluate
+from app.commands.explain import explain
 from app.commands.index import index
+from app.commands.options import Command
 from app.commands.search import search
 from app.commands.serve import serve
 
@@ -23,8 +26,8 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (index, search, serve, evaluate, demo):
-    cli.command()(command)
+for command in (index, search, serve, evaluate, classify, explain, demo):
+    cli.command(cls=Command)(command)
 
 
 def main() -> None:
@@ -47,14 +50,23 @@ def _status(error: Exception) -> int | None:
     """2 where the input is wrong, 1 where something failed, None for what should not happen."""
     from pydantic import ValidationError
 
+    from app.report import ReportError
     from indexer.items import CatalogueError
     from indexer.store import BuilderBusy, IndexDamaged, NoIndex, SpaceMismatch
+    from models.classify import LabelsError
     from models.queries import QueriesError
     from models.towers import TowerError
 
-    if _is_usage(error) or isinstance(
-        error, CatalogueError | QueriesError | TowerError | SpaceMismatch | ValidationError
-    ):
+    wrong_input = (
+        CatalogueError,
+        LabelsError,
+        QueriesError,
+        ReportError,
+        SpaceMismatch,
+        TowerError,
+        ValidationError,
+    )
+    if _is_usage(error) or isinstance(error, wrong_input):
         return 2
     if isinstance(error, BuilderBusy | IndexDamaged | NoIndex | OSError | ModuleNotFoundError):
         return 1

@@ -20,7 +20,7 @@ from indexer import store
 from indexer.items import Value
 from indexer.store import IndexVersion, SpaceMismatch
 from models.registry import Registry
-from models.towers import ImageTower, TowerError, open_tower
+from models.towers import ImageTower, Reading, TowerError, open_tower
 
 _logger = logging.getLogger("vitrine")
 KNOWN_QUERY = "rotes Kleid"
@@ -203,6 +203,19 @@ class Engine:
         query = self._query([ItemTerm(item)], served.index, served.encoder)
         row = self._row(served.index, item)
         return self._answer(served.index, query, limit=limit, offset=offset, without=row)
+
+    def explain(self, text: str, *, text_tower: str | None = None) -> dict[str, Reading]:
+        """What each text tower of the served index's space reads of a text, the active one first; or what one
+        tower does, of whatever space. Loads no tower, so it drives none out of memory.
+
+        Raises NoIndex, TowerNotFound, TowerError.
+        """
+        space = self.served.index.space
+        if text_tower is None:
+            tokenizers = self._registry.open_tokenizers(space)
+        else:
+            tokenizers = {text_tower: self._registry.open_tokenizer(text_tower)}
+        return {tower: tokenizer.read(text) for tower, tokenizer in tokenizers.items()}
 
     def fields(self, item: str) -> tuple[IndexVersion, int, dict[str, Value]]:
         """The served index, the item's row in it and its fields. Raises NoIndex, ItemNotFound."""

@@ -17,13 +17,13 @@ from app.engine import Engine
 from app.images import Images
 from app.middleware import BodyLimit, Measured, RawIds, TooBusy
 from app.problems import answer_with_problems
-from app.routes import items, ops, search
+from app.routes import explain, items, ops, search
 from app.security import SecurityHeaders
 from app.settings import Settings
 from app.watcher import Watcher
 
 _STATIC = Path(__file__).parent / "static"
-_PUBLIC = ("/search", "/items/", "/images/")
+_PUBLIC = ("/search", "/explain", "/items/", "/images/")
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -50,7 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.engine = engine
     app.state.images = Images()
     answer_with_problems(app)
-    for routes in (search.router, items.router, ops.router):
+    for routes in (search.router, explain.router, items.router, ops.router):
         app.include_router(routes)
     app.get("/", include_in_schema=False)(_page)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
@@ -70,7 +70,7 @@ def _page() -> FileResponse:
 
 
 class PublicCors:
-    """CORS for search, items and pictures, and for nothing else."""
+    """CORS for search, explain, items and pictures, and for nothing else."""
 
     def __init__(self, app: ASGIApp, origins: tuple[str, ...]) -> None:
         self._app = app

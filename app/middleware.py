@@ -17,7 +17,7 @@ from models.pictures import MAX_BYTES
 MAX_BODY = 64 * 1024
 BODY_SECONDS = 10
 _UPLOADS = {"/search/image": MAX_BYTES + MAX_BODY}
-_LIMITED = ("/search", "/items/", "/images/")
+_LIMITED = ("/search", "/explain", "/items/", "/images/")
 
 
 class RawIds:

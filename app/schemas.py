@@ -88,6 +88,15 @@ class SearchQuery(TowerPage):
     q: QueryText = Field(description="What to look for, in any language.", examples=["rotes Kleid"])
 
 
+class ExplainQuery(Strict):
+    """GET /explain"""
+
+    q: QueryText = Field(description="What to take apart, in any language.", examples=["rotes Kleid 👗"])
+    text_tower: Name | None = Field(
+        None, max_length=64, description="A registered tower; by default all of the index's space."
+    )
+
+
 class Text(Strict):
     text: QueryText
     weight: Weight = 1.0
@@ -179,6 +188,50 @@ class SearchResponse(BaseModel):
     index: str = Field(description="The index version.", examples=["20261122-043012-1a2b3c"])
     text_tower: Name | None = Field(description="The tower that read the text, if there was any.")
     took_ms: Took
+
+
+class Piece(BaseModel):
+    text: str = Field(description="As the tokenizer spells it, ▁ where a word begins.", examples=["▁Kleid"])
+    id: int = Field(examples=[77704])
+    known: bool = Field(description="False: the tower cannot tell it from anything else that is not known.")
+
+
+class Reading(BaseModel):
+    text_tower: str = Field(examples=["base"])
+    pieces: list[Piece] = Field(description="Joined, they are the text as the tower normalises it.")
+    unknown: int = Field(description="Pieces that are not known.")
+    cut: bool = Field(description="Whether the query goes on, past what the tower reads.")
+
+
+class ExplainResponse(BaseModel):
+    """What towers read of a query."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "query": "rotes Kleid 👗",
+                    "towers": [
+                        {
+                            "text_tower": "base",
+                            "pieces": [
+                                {"text": "▁rote", "id": 35449, "known": True},
+                                {"text": "s", "id": 9, "known": True},
+                                {"text": "▁Kleid", "id": 77704, "known": True},
+                                {"text": "▁", "id": 6, "known": True},
+                                {"text": "👗", "id": 0, "known": False},
+                            ],
+                            "unknown": 1,
+                            "cut": False,
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
+    query: str
+    towers: list[Reading] = Field(description="The active tower first, then by id.")
 
 
 class ItemResponse(BaseModel):

@@ -20,7 +20,8 @@ class Settings(BaseSettings):
     )
     towers_in_memory: int = Field(3, ge=1, description="Text towers held at once; the least used one goes.")
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Origins whose pages may call search, items and images; a comma list, `*` for all."
+        (),
+        description="Origins whose pages may call search, explain, items and images (comma list, `*`: all).",
     )
     max_requests: int = Field(
         64,

@@ -150,12 +150,16 @@ def open_text(folder: Path = SHIPPED / "base") -> BundledText:
 
 def read_text(folder: Path) -> tuple[Card, TextModule]:
     """The card and the module of the text tower in `folder`, as they were trained and can be trained on."""
-    card = read_card(folder)
-    if card.family != TEXT_FAMILY:
-        raise TowerError(f"tower {card.id} is of the family {card.family!r}, not {TEXT_FAMILY!r}")
+    card = _text_card(folder)
     module = TextModule()
     _load(module, folder, card)
     return card, module
+
+
+def open_tokenizer(folder: Path = SHIPPED / "base") -> Tokenizer:
+    """How the text tower in `folder` takes a text apart: all of this family do it alike."""
+    _text_card(folder)
+    return Tokenizer()
 
 
 def open_image(folder: Path = SHIPPED / "image", device: Device = "auto") -> BundledImage:
@@ -194,6 +198,13 @@ def write_tower(folder: Path, module: TextModule | ImageModule, **card: Any) -> 
     written = Card(dim=DIM, weights=weights, **card)
     written.write(folder)
     return written
+
+
+def _text_card(folder: Path) -> Card:
+    card = read_card(folder)
+    if card.family != TEXT_FAMILY:
+        raise TowerError(f"tower {card.id} is of the family {card.family!r}, not {TEXT_FAMILY!r}")
+    return card
 
 
 def _load(module: nn.Module, folder: Path, card: Card) -> None:

@@ -1,4 +1,4 @@
-"""Ranking metrics: (what is relevant, what was ranked) → one value per query; a measure is a value.
+"""Ranking metrics: (what was ranked, what is relevant) → one value per query; a measure is a value.
 
 A query that was not answered, and a relevant item that was not found, count as zero. Gains are binary.
 """
@@ -6,13 +6,8 @@ A query that was not answered, and a relevant item that was not found, count as 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-
-Truth = Mapping[str, Collection[str]]
-"""query → its relevant items, at least one."""
-Run = Mapping[str, Sequence[str]]
-"""query → items, best first, none twice."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +23,13 @@ class Measure:
         return f"{self.name}@{self.cutoff}"
 
     def __call__(self, ranked: Sequence[str], relevant: Collection[str]) -> float:
+        """Items best first, and those that are relevant, at least one; neither holds an item twice."""
         return self.value([item in relevant for item in ranked[: self.cutoff]], len(relevant))
 
 
 def hits(cutoff: int) -> Measure:
-    """1 where any relevant item is among the first, else 0; also called success or hit rate."""
+    """1 where any relevant item is among the first, else 0: trec_eval's success, also called the hit rate
+    (Craswell & Hawking 2004, "Overview of the TREC 2004 Web track", as S@k)."""
     return Measure("hits", cutoff, lambda found, _: float(any(found)))
 
 
@@ -56,11 +53,21 @@ def discounted_gain(cutoff: int) -> Measure:
     """Sum of 1 / log2(rank + 1) over the relevant items, not normalised (Järvelin & Kekäläinen 2002,
     "Cumulated gain-based evaluation of IR techniques", with the discount of Burges et al. 2005)."""
 
-    def value(found: Sequence[bool], _: int) -> float:
-        ranks = (rank for rank, is_relevant in enumerate(found, start=1) if is_relevant)
-        return sum(1 / math.log2(rank + 1) for rank in ranks)
+    return Measure("DCG", cutoff, lambda found, _: _gain(found))
 
-    return Measure("DCG", cutoff, value)
+
+def normalised_gain(cutoff: int) -> Measure:
+    """The discounted gain, divided by that of the best ranking: every relevant item at the top, as many as
+    the cutoff holds (Järvelin & Kekäläinen 2002; trec_eval's ndcg_cut)."""
+    return Measure(
+        "nDCG", cutoff, lambda found, relevant: _gain(found) / _gain([True] * min(relevant, cutoff))
+    )
+
+
+def precision(cutoff: int) -> Measure:
+    """The share of the first that is relevant, divided by the cutoff even where fewer were ranked, as
+    trec_eval's P does (Manning, Raghavan & Schütze 2008, "Introduction to Information Retrieval", 8.4)."""
+    return Measure("P", cutoff, lambda found, _: sum(found) / cutoff)
 
 
 def recall(cutoff: int) -> Measure:
@@ -68,8 +75,12 @@ def recall(cutoff: int) -> Measure:
     return Measure("R", cutoff, lambda found, relevant: sum(found) / relevant)
 
 
+def _gain(found: Sequence[bool]) -> float:
+    return sum(1 / math.log2(rank + 1) for rank, is_relevant in enumerate(found, start=1) if is_relevant)
+
+
 def reported() -> tuple[Measure, ...]:
-    """The measures that `vitrine evaluate` prints, in its order."""
+    """The measures of an evaluation, in its order."""
     return (
         hits(20),
         reciprocal_rank(20),
@@ -77,20 +88,9 @@ def reported() -> tuple[Measure, ...]:
         discounted_gain(20),
         recall(1),
         recall(10),
+        normalised_gain(20),
+        precision(20),
+        reciprocal_rank(1),
+        reciprocal_rank(5),
+        reciprocal_rank(10),
     )
-
-
-def per_query(truth: Truth, run: Run, measures: Sequence[Measure]) -> dict[str, dict[str, float]]:
-    """query → measure → value, for every query of `truth`, answered or not."""
-    return {
-        query: {str(measure): measure(run.get(query, ()), relevant) for measure in measures}
-        for query, relevant in truth.items()
-    }
-
-
-def means(values: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """measure → its mean over the queries of `per_query`, of which there is at least one."""
-    first = next(iter(values.values()))
-    return {
-        measure: math.fsum(query[measure] for query in values.values()) / len(values) for measure in first
-    }

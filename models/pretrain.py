@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models import corpus
+from models.augmentation import Studio
 from models.bundled import PREPROCESSING, ImageModule, TextModule, write_tower
 from models.corpus import POOLS, Picture, Texts
 from models.phrases import Scope
@@ -66,6 +67,8 @@ class Config:
     """Vectors of each picture in the second stage: one as it is, the others of changed copies."""
     texts: int = 16
     """Texts of each picture and pool, times the weight of its table."""
+    staged: float = 0.3
+    """Share of the garments on plain backdrops that are set before another photograph."""
     seed: int = 0
     workers: int = 16
     every: int = 300
@@ -108,7 +111,7 @@ class TextStore:
 class Lesson:
     """Training data on the device: pictures, their texts, and how often each is drawn."""
 
-    pixels: Tensor
+    studio: Studio
     texts: TextStore
     start: Tensor
     size: Tensor
@@ -142,7 +145,7 @@ def lesson(
     pairs = corpus.parallel(parallel)
     both = corpus.pieces([text for pair in pairs for text in pair], Tokenizer())
     return Lesson(
-        torch.from_numpy(pixels).to(device),
+        Studio.of(torch.from_numpy(pixels).to(device)),
         TextStore.of([told.texts, both], device),
         torch.from_numpy(told.start).to(device),
         torch.from_numpy(told.size).to(device),
@@ -150,35 +153,6 @@ def lesson(
         torch.from_numpy(weights).float().to(device),
         torch.arange(2 * len(pairs), device=device).view(-1, 2) + len(told.texts.ids),
     )
-
-
-def changed(pixels: Tensor) -> Tensor:
-    """(n, MARGIN, MARGIN, 3) uint8 as another photographer might have taken them, at the towers' size.
-
-    Mirrored, turned, moved and scaled a little, lighter or darker; hues stay, since shoppers ask for colours.
-    """
-    n, device = len(pixels), pixels.device
-
-    def between(low: float, high: float) -> Tensor:
-        return torch.empty(n, device=device).uniform_(low, high)
-
-    angle, scale = between(-0.14, 0.14), between(0.75, 1.15)
-    mirror = (torch.rand(n, device=device) < 0.5).float() * 2 - 1
-    stretch = between(0.92, 1.08)
-    cos, sin = angle.cos() * scale, angle.sin() * scale
-    moves = torch.stack(
-        [cos * mirror * stretch, -sin, between(-0.1, 0.1), sin * mirror * stretch, cos, between(-0.1, 0.1)], 1
-    ).view(n, 2, 3)
-    size = PREPROCESSING.size
-    grid = F.affine_grid(moves, [n, 3, size, size], align_corners=False)
-    # 255 is white, the letterbox's own padding: shifted to zero, which is what grid_sample fills with.
-    planes = pixels.permute(0, 3, 1, 2).float() - 255
-    planes = F.grid_sample(planes, grid, padding_mode="zeros", align_corners=False) + 255
-    contrast, light = between(0.85, 1.15).view(n, 1, 1, 1), between(-16, 16).view(n, 1, 1, 1)
-    saturation = between(0.85, 1.15).view(n, 1, 1, 1)
-    grey = planes.mean(1, keepdim=True)
-    planes = (grey + (planes - grey) * saturation - 127) * contrast + 127 + light
-    return planes.clamp(0, 255).permute(0, 2, 3, 1)
 
 
 # The loss.
@@ -256,17 +230,16 @@ class Trial:
     right: Tensor
 
 
-def trial(name: str, pairs: Sequence[tuple[str, str]], gallery: Sequence[Picture], config: Config) -> Trial:
-    """From (query, id of a right picture); several pairs may share a query."""
-    place = {str(picture.row["id"]): column for column, picture in enumerate(gallery)}
+def trial(
+    name: str, pairs: Sequence[tuple[str, str]], places: dict[str, int], gallery: NDArray[np.uint8]
+) -> Trial:
+    """From (query, id of a right picture); several pairs may share a query. `places`: id → row of gallery."""
     queries = list(dict.fromkeys(query for query, _ in pairs))
     number = {query: row for row, query in enumerate(queries)}
     right = torch.zeros(len(queries), len(gallery), dtype=torch.bool)
     for query, item in pairs:
-        right[number[query], place[item]] = True
-    return Trial(
-        name, collate(Tokenizer()(queries)), corpus.decode(gallery, PREPROCESSING, config.workers), right
-    )
+        right[number[query], places[item]] = True
+    return Trial(name, collate(Tokenizer()(queries)), gallery, right)
 
 
 @torch.inference_mode()
@@ -354,8 +327,8 @@ def together(pair: Pair, data: Lesson, config: Config, look: Callable[[Pair, int
 
     def step_loss() -> Tensor:
         pictures, rows = data.draw(config.batch)
-        with in_bfloat16(data.pixels.device):
-            vectors = pair.image(changed(data.pixels[pictures]))
+        with in_bfloat16(pictures.device):
+            vectors = pair.image(data.studio.changed(pictures, PREPROCESSING.size, config.staged))
         return loss_of(pair, data, config, vectors=vectors.float(), pictures=pictures, rows=rows)
 
     groups = [
@@ -371,7 +344,8 @@ def together(pair: Pair, data: Lesson, config: Config, look: Callable[[Pair, int
 
 def text_alone(pair: Pair, data: Lesson, config: Config, look: Callable[[Pair, int], object]) -> Pair:
     """The second stage: the text side against vectors of the pictures and of changed copies of them."""
-    views = torch.stack([seen(pair.image, data.pixels, change=view > 0) for view in range(config.views)])
+    changes = [None, *[config.staged] * (config.views - 1)]
+    views = torch.stack([seen(pair.image, data.studio, staged) for staged in changes])
 
     def step_loss() -> Tensor:
         pictures, rows = data.draw(config.text_batch)
@@ -383,21 +357,18 @@ def text_alone(pair: Pair, data: Lesson, config: Config, look: Callable[[Pair, i
 
 
 @torch.inference_mode()
-def seen(image: ImageModule, pixels: Tensor, *, change: bool) -> Tensor:
-    """Vectors of all pictures."""
+def seen(image: ImageModule, studio: Studio, staged: float | None) -> Tensor:
+    """Vectors of all pictures: as they are where `staged` is None, else of changed copies."""
     image.eval()
-    parts = []
-    for part in torch.split(pixels, 512):
-        size = PREPROCESSING.size
-        if change:
-            squares = changed(part)
+    size, parts = PREPROCESSING.size, []
+    for rows in torch.split(torch.arange(len(studio.pixels), device=studio.pixels.device), 512):
+        if staged is None:
+            planes = studio.pixels[rows].permute(0, 3, 1, 2).float()
+            planes = F.interpolate(planes, size=size, mode="bicubic", antialias=True)
+            squares = planes.clamp(0, 255).permute(0, 2, 3, 1)
         else:
-            squares = (
-                F.interpolate(part.permute(0, 3, 1, 2).float(), size=size, mode="bicubic", antialias=True)
-                .clamp(0, 255)
-                .permute(0, 2, 3, 1)
-            )
-        with in_bfloat16(pixels.device):
+            squares = studio.changed(rows, size, staged)
+        with in_bfloat16(rows.device):
             parts.append(image(squares).float())
     return torch.cat(parts)
 
@@ -423,17 +394,27 @@ def pretrained(image_weights: Path) -> Pair:
     return pair
 
 
-def validation(argument: str, config: Config) -> Trial:
-    """`queries.jsonl:split=gallery.jsonl:split`; a row has `query` and `item`, or German captions."""
+def validation(argument: str, config: Config) -> list[Trial]:
+    """`queries.jsonl:split=gallery.jsonl:split`, a trial for each language of its rows.
+
+    A row has `query`, `item` and perhaps `lang`, or German captions.
+    """
     (queries, asked), (gallery, shown) = (
         (Path(part.partition(":")[0]), part.partition(":")[2] or None) for part in argument.split("=")
     )
     pictures = corpus.read_table(gallery, shown)
     rows = [json.loads(line) for line in queries.read_text(encoding="utf-8").splitlines()]
     rows = [row for row in rows if asked is None or row.get("split") == asked]
-    pairs = [(row["query"], str(row["item"])) for row in rows if "query" in row]
-    pairs += [(caption, row["id"]) for row in rows for caption in row.get("captions", {}).get("de", [])]
-    return trial(f"{queries.stem}:{asked or 'all'}", pairs, pictures, config)
+    asked_in: dict[str, list[tuple[str, str]]] = {}
+    for row in rows:
+        if "query" in row:
+            asked_in.setdefault(row.get("lang") or "all", []).append((row["query"], str(row["item"])))
+        for caption in row.get("captions", {}).get("de", []):
+            asked_in.setdefault("de", []).append((caption, row["id"]))
+    name = f"{queries.stem}:{asked or 'all'}"
+    shown_pixels = corpus.decode(pictures, PREPROCESSING, config.workers)
+    places = {str(picture.row["id"]): column for column, picture in enumerate(pictures)}
+    return [trial(f"{name}:{lang}", pairs, places, shown_pixels) for lang, pairs in asked_in.items()]
 
 
 def write(pair: Pair, folder: Path, card: dict[str, Any]) -> None:
@@ -481,6 +462,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     config = Config(**{field.name: getattr(options, field.name) for field in fields(Config)})
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    # Runs of every seed begin at the same weights, so that the average of several is one too.
+    torch.manual_seed(0)
+    pair = pretrained(options.image_weights).to(device)
+    pair = pair.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     torch.manual_seed(config.seed)
     torch.set_float32_matmul_precision("high")
     torch.backends.cudnn.benchmark = True
@@ -496,12 +481,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for line in path.read_text(encoding="utf-8").splitlines()
     ]
     parallel += [p.row["translation"] for table, _ in tables for p in table if "translation" in p.row]
-    trials = [validation(argument, config) for argument in options.validate]
+    trials = [trial for argument in options.validate for trial in validation(argument, config)]
     data = lesson(tables, parallel, config, device)
-    pair = pretrained(options.image_weights).to(device)
-    pair = pair.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     print(
-        f"{len(data.pixels)} pictures, {len(data.texts.ids)} texts, {len(data.parallel)} pairs, on {device}"
+        f"{len(data.studio.pixels)} pictures, {len(data.texts.ids)} texts, {len(data.parallel)} pairs, "
+        f"on {device}"
     )
 
     pair = together(

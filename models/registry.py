@@ -6,6 +6,7 @@ towers/active.json   space → tower id, replaced by one rename
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ from pathlib import Path
 import filelock
 
 from models.cards import CARD, WEIGHTS, Card, is_id, read_card, read_weights
-from models.towers import TextTower, TowerError, open_tower
+from models.towers import TextTower, Tokenizer, TowerError, open_tokenizer, open_tower
 
 
 class TowerNotFound(TowerError):
@@ -57,6 +58,28 @@ class Registry:
         """Loads a registered tower. Raises TowerNotFound or TowerError."""
         self.card(tower)
         return open_tower(self._folder / tower, "text")
+
+    def open_tokenizer(self, tower: str) -> Tokenizer:
+        """How a registered tower takes a text apart. Raises TowerNotFound or TowerError."""
+        self.card(tower)
+        return open_tokenizer(self._folder / tower)
+
+    def open_tokenizers(self, space: str) -> dict[str, Tokenizer]:
+        """How every tower of a space takes a text apart: the active tower first, then by id.
+
+        One that cannot be opened is passed over; TowerNotFound if none is left.
+        """
+        active = self.active(space)
+        found = {}
+        for card in sorted(self.cards(), key=lambda card: card.id != active):
+            if card.space == space:
+                with contextlib.suppress(TowerError):
+                    found[card.id] = self.open_tokenizer(card.id)
+        if not found:
+            raise TowerNotFound(
+                f"no text tower of the space {space} is registered: copy one into {self._folder}"
+            )
+        return found
 
     def active(self, space: str) -> str | None:
         """The id of the tower that answers searches of this space when none is named."""

@@ -20,6 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.towers import Piece, Reading
+
 WIDTH = 512
 """Width of a piece's embedding and of a sentence's vector."""
 CHANNELS = 256
@@ -51,17 +53,32 @@ def resources() -> Path:
     return Path(spec.origin).parent / "resources"
 
 
+@functools.cache
+def _processor() -> sentencepiece.SentencePieceProcessor:
+    # One for all: it takes a quarter of a second to load, and nothing changes it afterwards.
+    return sentencepiece.SentencePieceProcessor(model_file=str(resources() / "sp.model"))
+
+
 class Tokenizer:
     """Text to piece ids, each text between the marks for its begin and its end."""
 
     def __init__(self) -> None:
-        self._pieces = sentencepiece.SentencePieceProcessor(model_file=str(resources() / "sp.model"))
+        self._pieces = _processor()
 
     def __call__(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text; never empty, since the two marks are always there."""
         # One by one: given a list, the library starts a pool of threads, which costs thirty short texts.
         encode = functools.partial(self._pieces.encode, out_type=int, add_bos=True, add_eos=True)
         return [encode(text) for text in texts]
+
+    def read(self, text: str) -> Reading:
+        """The pieces behind the ids. Texts of any length are read to their end; neighbouring characters that
+        are not known are one piece."""
+        spelled = self._pieces.encode(text, out_type=str)
+        ids = self._pieces.encode(text, out_type=int)
+        unknown = self._pieces.unk_id()
+        pieces = (Piece(piece, id_, id_ != unknown) for piece, id_ in zip(spelled, ids, strict=True))
+        return Reading(tuple(pieces), cut=False)
 
 
 def collate(ids: Sequence[Sequence[int]]) -> Batch:

@@ -7,6 +7,7 @@ vectors of its space; two spaces are never compared.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, overload
 
@@ -26,6 +27,38 @@ BUNDLED = "bundled"
 
 class TowerError(ValueError):
     """A tower cannot be opened; the message names it, what is wrong and the cure."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What a tower takes of a text at a time. All that is not known has one id, and so one meaning."""
+
+    text: str
+    """As the tokenizer spells it; one that marks where a word begins does so with ▁."""
+    id: int
+    known: bool
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a tower reads of a text, without the marks for begin and end that every text gets.
+
+    Joined, the pieces are the text as the tower normalises it, so they show what it changes or drops.
+    """
+
+    pieces: tuple[Piece, ...]
+    cut: bool
+    """Whether the text went on, past what the tower reads."""
+
+    @property
+    def unknown(self) -> int:
+        return sum(not piece.known for piece in self.pieces)
+
+
+class Tokenizer(Protocol):
+    """Text → pieces. Safe to call from several threads."""
+
+    def read(self, text: str) -> Reading: ...
 
 
 class TextTower(Protocol):
@@ -79,3 +112,17 @@ def open_tower(
     if isinstance(name, Path) and side == "text":
         return bundled.open_text(name)
     raise TowerError(f"there is no {side} tower called {str(name)!r}: the towers that ship are {BUNDLED!r}")
+
+
+def open_tokenizer(name: str | Path) -> Tokenizer:
+    """How the text tower called `name`, as in `open_tower`, takes a text apart; loads none of its weights.
+
+    Raises TowerError for a name that is not known, or a card that is damaged or of another kind of tower.
+    """
+    from models import bundled  # noqa: PLC0415 - as in open_tower
+
+    if name == BUNDLED:
+        return bundled.open_tokenizer()
+    if isinstance(name, Path):
+        return bundled.open_tokenizer(name)
+    raise TowerError(f"there is no text tower called {str(name)!r}: the towers that ship are {BUNDLED!r}")

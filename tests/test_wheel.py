@@ -63,7 +63,7 @@ def test_the_wheel_holds_code_weights_and_page(wheel: Path) -> None:
     """Every module, every weight and every file of the page; no tests."""
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    expected = shipped("models/weights") | shipped("app/static")
+    expected = shipped("models/weights") | shipped("app/static") | shipped("app/templates")
     for package in ("app", "indexer", "models"):
         expected |= {name for name in shipped(package) if name.endswith(".py")}
     if (ROOT / "models" / "glossary.tsv").exists():

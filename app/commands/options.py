@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -25,6 +26,35 @@ Home = Annotated[
         help="Folder of index versions and towers.  [default: $VITRINE_HOME or ./var]", show_default=False
     ),
 ]
+
+
+class Command(TyperCommand):
+    """A command whose repeatable options take several values: `--lang de en` is `--lang de --lang en`.
+
+    Only once the command's arguments are given: before them, what follows an option's value is an argument.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        options = [parameter for parameter in self.params if parameter.param_type_name == "option"]
+        flags = {name for option in options if getattr(option, "is_flag", False) for name in option.opts}
+        repeatable = {name for option in options if option.multiple for name in option.opts}
+        missing = sum(1 for parameter in self.params if parameter.param_type_name == "argument")
+        spread: list[str] = []
+        option = ""  # the option that a bare word would belong to
+        for word in args:
+            if word.startswith("-"):
+                spread.append(word)
+                option = "" if word in flags or "=" in word else word
+                continue
+            if option and spread[-1] != option:  # it has a value already
+                if missing > 0 or option not in repeatable:
+                    option = ""
+                else:
+                    spread.append(option)
+            if not option:
+                missing -= 1
+            spread.append(word)
+        return super().parse_args(ctx, spread)
 
 
 def settings_of(home: Path | None) -> Settings:

@@ -51,6 +51,9 @@ export function search(view, { offset = 0, limit = Math.min(PAGE, DEPTH - offset
 /** The item with all its pictures. */
 export const item = (id, { signal } = {}) => call(itemUrl(id), { signal });
 
+/** What each text tower reads of the words, the active one first. */
+export const explain = (words, { signal } = {}) => call(`/explain?${new URLSearchParams({ q: words })}`, { signal });
+
 /** Points an <img> at a picture of the service, in the sizes that it offers. */
 export function show(img, picture, widths, sizes) {
   const at = (width) => `${picture}${picture.includes("?") ? "&" : "?"}width=${width}`;

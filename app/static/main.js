@@ -7,6 +7,7 @@ import * as fields from "./fields.js";
 import * as grid from "./grid.js";
 import * as item from "./item.js";
 import * as picture from "./picture.js";
+import * as reading from "./reading.js";
 import { problemText, setLanguage, text, translate } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
@@ -19,6 +20,7 @@ const $ = (id) => document.getElementById(id);
  * @property {object} [answer] the latest answer: total, took_ms
  * @property {object} [source] the item whose similar ones these are
  * @property {api.Problem} [problem]
+ * @property {object | api.Problem} [explained] what the towers read of the words, once somebody wanted to know
  * @property {boolean} [busy] waiting for the first answer
  * @property {number} [scroll] where the visitor left it
  * @property {string} [focus] the id of the card that had the focus then
@@ -80,6 +82,7 @@ function enter(key, entered) {
   $("words").value = words;
   hold(file ? { file, preview } : null);
   render();
+  explain();
   if (page.answer) {
     scrollTo({ top: page.scroll ?? 0, behavior: "instant" });
     grid.focusCard($("grid"), page.focus);
@@ -146,6 +149,22 @@ async function lookFurther() {
   renderSummary();
 }
 
+/** What the towers read of the words: asked for only while the visitor has it unfolded. */
+async function explain() {
+  const { signal } = waiting;
+  const asked = page;
+  if (!$("reading").open || !asked.view.words || asked.explained?.towers) return;
+  asked.explained = undefined;
+  renderReading();
+  try {
+    asked.explained = await api.explain(asked.view.words, { signal });
+  } catch (error) {
+    if (signal.aborted) return;
+    asked.explained = asProblem(error);
+  }
+  renderReading();
+}
+
 function asProblem(error) {
   if (error instanceof api.Problem) return error;
   console.error(error);
@@ -162,6 +181,7 @@ function render() {
   else grid.fill($("grid"), page.hits);
   $("grid").setAttribute("aria-busy", Boolean(page.busy));
   renderSummary();
+  renderReading();
 }
 
 function heading() {
@@ -198,6 +218,13 @@ function renderSummary() {
   more.removeAttribute("aria-disabled");
   more.textContent = text("more");
   renderProblem();
+}
+
+function renderReading() {
+  $("reading").hidden = !page.view.words;
+  if (!page.explained) reading.wait($("read"));
+  else if (page.explained.towers) reading.fill($("read"), page.explained.towers);
+  else reading.fail($("read"), page.explained);
 }
 
 function renderProblem() {
@@ -335,6 +362,7 @@ function wire() {
   $("grid").addEventListener("click", openCard);
   $("grid").addEventListener("keydown", (event) => grid.walk($("grid"), event));
   $("more").addEventListener("click", lookFurther);
+  $("reading").addEventListener("toggle", explain);
   $("item").addEventListener("click", (event) => {
     if (event.target === $("item")) $("item").close(); // the backdrop
   });

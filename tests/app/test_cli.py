@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -22,12 +23,18 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from app.cli import main
+from app.commands.evaluate import attributes_of, by_language
 from app.engine import Engine, TextTerm
-from indexer.store import builder_lock, current_version
+from indexer.store import builder_lock, current_version, open_current
+from models.cards import read_card
+from models.evaluate import Evaluation, QueryResult, read_results
+from models.slices import Slice
 from tests.conftest import DRAWN_ITEMS
 
 COMMAND = [sys.executable, "-c", "from app.cli import main; main()"]
-MEASURES = ["queries", "hits@20", "mRR@20", "mAP@20", "DCG@20", "R@1", "R@10"]
+HEADLINES = ["queries", "hits@20", "mRR@20", "mAP@20", "DCG@20", "R@1", "R@10"]
+TWIN = "twin-of-base-" + "x" * 38 + "-once-more-it"  # 64 characters
+MEASURES = [*HEADLINES, "nDCG@20", "P@20", "mRR@1", "mRR@5", "mRR@10"]
 
 
 @dataclass(frozen=True)
@@ -215,8 +222,9 @@ def queries(home: Path, tmp_path: Path) -> Path:
 
 
 def test_evaluate_gives_the_means_over_the_queries(vitrine: Vitrine, queries: Path, home: Path) -> None:
-    """Exactly the design's keys. By hand, query by query: reciprocal ranks 1, 1/2, 1/15, 0; average
-    precisions 1, (1/2 + 2/4)/2, 1/15, 0; gains 1, 1/log2(3) + 1/log2(5), 1/log2(16), 0."""
+    """The design's keys first. By hand, query by query: reciprocal ranks 1, 1/2, 1/15, 0; average
+    precisions 1, (1/2 + 2/4)/2, 1/15, 0; gains 1, 1/log2(3) + 1/log2(5), 1/log2(16), 0, where the best of
+    two relevant items is 1 + 1/log2(3); 1, 2, 1 and 0 of 20."""
     ran = vitrine("evaluate", queries, "--split", "test", "--lang", "de", "--json", "--home", home)
     assert ran.status == 0, ran.err
     printed = json.loads(ran.out)
@@ -230,18 +238,110 @@ def test_evaluate_gives_the_means_over_the_queries(vitrine: Vitrine, queries: Pa
         "DCG@20": (1 + 1 / math.log2(3) + 1 / math.log2(5) + 1 / 4) / 4,
         "R@1": 1 / 4,
         "R@10": 2 / 4,
+        "nDCG@20": (1 + (1 / math.log2(3) + 1 / math.log2(5)) / (1 + 1 / math.log2(3)) + 1 / 4) / 4,
+        "P@20": (1 + 2 + 1) / 20 / 4,
+        "mRR@1": 1 / 4,
+        "mRR@5": (1 + 1 / 2) / 4,
+        "mRR@10": (1 + 1 / 2) / 4,
     }
     assert printed["base"] == pytest.approx(expected)
     assert "1 of the items asked for are not in the index" in ran.err
 
 
-def test_evaluate_without_json_is_a_table(vitrine: Vitrine, queries: Path, home: Path) -> None:
-    """A line of measures, a line per tower; all rows count where no split is named."""
+def test_evaluate_without_json_is_tables(vitrine: Vitrine, queries: Path, home: Path) -> None:
+    """A line of measures and one of the tower; its intervals, which hold the means; and, of the five German
+    queries and the English one, a line for each language and their plain mean. All rows count where no split
+    is named."""
     ran = vitrine("evaluate", queries, "--text-tower", "base", "--home", home)
-    head, line = (line.split() for line in ran.out.splitlines())
-    assert head == ["tower", *MEASURES]
-    assert line[:2] == ["base", "6"]
-    assert len(line) == len(head)
+    assert ran.status == 0, ran.err
+    means, intervals, languages = (
+        [line.split() for line in table.splitlines()] for table in ran.out.split("\n\n")
+    )
+    assert means[0] == ["tower", *HEADLINES]
+    assert means[1][:2] == ["base", "6"]
+    assert len(means[1]) == len(means[0])
+    low, high = (float(bound.strip("[,]")) for bound in intervals[1][1:3])
+    assert low < float(means[1][2]) < high
+    assert languages[0] == ["base"]
+    assert languages[1] == ["language", "queries", "hits@20", "mRR@20"]
+    assert [line[:2] for line in languages[2:4]] == [["de", "5"], ["en", "1"]]
+    hits = [float(line[2]) for line in languages[2:4]]
+    assert languages[4][:2] == ["mean", f"{sum(hits) / 2:.4f}"]
+
+
+@pytest.fixture
+def twins(home: Path, tmp_path: Path) -> Path:
+    """A home that has the tower `base` a second time, under the longest id there may be."""
+    copy = tmp_path / "twins"
+    shutil.copytree(home, copy, symlinks=True)
+    card = read_card(copy / "towers" / "base")
+    shutil.copytree(copy / "towers" / "base", copy / "towers" / TWIN)
+    replace(card, id=TWIN).write(copy / "towers" / TWIN)
+    return copy
+
+
+def test_evaluate_compares_every_tower_with_the_first(vitrine: Vitrine, queries: Path, twins: Path) -> None:
+    """A tower and its copy find the same: no difference, p = 1. A name that is given twice counts once, and
+    no line is wider than 100 columns, although an id may be 64 characters long."""
+    towers = ["--text-tower", "base", "--text-tower", TWIN, "--text-tower", "base"]
+    ran = vitrine("evaluate", queries, *towers, "--home", twins)
+    assert ran.status == 0, ran.err
+    means, intervals, differences, languages = ran.out.split("\n\n")
+    assert len(means.splitlines()) == len(intervals.splitlines()) == 3
+    title, _, line = differences.splitlines()
+    assert title == "against base, on the same queries"
+    assert line.split()[1:] == ["+0.0000", "[+0.0000,", "+0.0000]", "1.0000"] * 2
+    assert languages.split()[:2] == ["base", line.split()[0]]
+    assert max(map(len, ran.out.splitlines())) <= 100
+    printed = json.loads(vitrine("evaluate", queries, *towers, "--json", "--home", twins).out)
+    assert list(printed) == ["base", TWIN]
+    assert printed["base"] == printed[TWIN]
+
+
+def test_towers_that_do_not_fit_go_into_a_next_table() -> None:
+    """Five towers in two languages: 100 columns hold the label and two ids of 28 characters, and each table
+    has the languages again."""
+    values = {"hits@20": 1.0, "mRR@20": 0.5}
+    results = [QueryResult("rot", (lang,), ("a",), ("a",), values) for lang in ("de", "en")]
+    towers = [Evaluation(f"{number}-{'x' * 26}", results) for number in range(5)]
+    tables = by_language(towers, [Slice("de", (0,)), Slice("en", (1,))])
+    assert [table.splitlines()[0].split() for table in tables] == [
+        [tower.tower for tower in towers[:2]],
+        [tower.tower for tower in towers[2:4]],
+        [towers[4].tower],
+    ]
+    for table in tables:
+        assert [line.split()[0] for line in table.splitlines()[1:]] == ["language", "de", "en", "mean"]
+        assert max(map(len, table.splitlines())) <= 100
+
+
+def test_evaluate_writes_a_report(vitrine: Vitrine, queries: Path, home: Path, tmp_path: Path) -> None:
+    """A page, and beside it the results, from which the printed summary can be made again; stdout is the
+    answer as without it, and stderr says where the page is."""
+    folder = tmp_path / "new" / "report"
+    ran = vitrine("evaluate", queries, "--report", folder, "--json", "--home", home)
+    assert ran.status == 0, ran.err
+    assert (folder / "index.html").is_file()
+    assert str(folder / "index.html") in ran.err
+    kept = {evaluation.tower: evaluation.summary for evaluation in read_results(folder / "results.jsonl")}
+    assert kept == json.loads(ran.out)
+
+
+def test_a_report_cannot_be_written_over_a_file(
+    vitrine: Vitrine, queries: Path, home: Path, tmp_path: Path
+) -> None:
+    """It is refused before anything is measured."""
+    (tmp_path / "taken").touch()
+    ran = vitrine("evaluate", queries, "--report", tmp_path / "taken", "--home", home)
+    assert_one_line(ran, 2, "--report", "taken", "is a file")
+
+
+def test_queries_are_sliced_by_what_their_items_are(home: Path) -> None:
+    """Of the drawn shop `colour` and `kind` are the attributes; an item that is not there has neither."""
+    index = open_current(home)
+    fields = index.fields([0])[0]
+    found = attributes_of(index, ["demo-0001", "not-in-the-index"])
+    assert found == {"colour": {"demo-0001": fields["colour"]}, "kind": {"demo-0001": fields["kind"]}}
 
 
 def test_a_wrong_query_set_is_one_line_and_exit_2(

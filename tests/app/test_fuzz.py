@@ -43,6 +43,7 @@ OPERATIONS = [
     ("/search", "GET"),
     ("/search", "POST"),
     ("/search/image", "POST"),
+    ("/explain", "GET"),
     ("/items/{id}", "GET"),
     ("/items/{id}/similar", "GET"),
     ("/images/{id}", "GET"),
@@ -50,7 +51,7 @@ OPERATIONS = [
     ("/readyz", "GET"),
     ("/metrics", "GET"),
 ]
-REFUSING = ["/search", "/search/image", "/items/{id}/similar", "/images/{id}"]
+REFUSING = ["/search", "/search/image", "/explain", "/items/{id}/similar", "/images/{id}"]
 """The paths to which something can be sent that the document forbids."""
 CASES = [(path, method, GenerationMode.POSITIVE) for path, method in OPERATIONS] + [
     (path, method, GenerationMode.NEGATIVE) for path, method in OPERATIONS if path in REFUSING

@@ -176,7 +176,13 @@ def test_an_unexpected_failure_is_a_problem_with_the_same_headers(home: Path) ->
     assert response.headers["content-security-policy"].startswith("default-src 'self'")
 
 
-PUBLIC = ["/search?q=Hose", "/items/demo-0001", "/items/demo-0001/similar", "/images/demo-0001"]
+PUBLIC = [
+    "/search?q=Hose",
+    "/explain?q=Hose",
+    "/items/demo-0001",
+    "/items/demo-0001/similar",
+    "/images/demo-0001",
+]
 OWN = ["/", "/livez", "/readyz", "/metrics", "/openapi.json", "/static/main.js", "/admin/jobs"]
 
 

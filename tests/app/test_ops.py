@@ -155,6 +155,7 @@ def test_the_document_lists_exactly_what_there_is(document: dict[str, Any]) -> N
     """Every route with its methods, a summary and its answers."""
     operations = {(path, method) for path, methods in document["paths"].items() for method in methods}
     assert operations == {
+        ("/explain", "get"),
         ("/search", "get"),
         ("/search", "post"),
         ("/search/image", "post"),
@@ -225,7 +226,7 @@ def test_the_documents_examples_of_get_work(client: TestClient, document: dict[s
         if answer.headers["content-type"] == "application/json":
             assert_conforms(document, operation, answer.json())
         tried.append(url)
-    assert len(tried) == 7
+    assert len(tried) == 8
 
 
 def test_the_documents_examples_of_bodies_work(client: TestClient, document: dict[str, Any]) -> None:

@@ -367,6 +367,82 @@ def test_the_dialog_leads_to_similar_items(page: Page) -> None:
     expect(cards(page).first).to_be_visible()
 
 
+def test_the_model_shows_what_it_reads_when_asked(page: Page) -> None:
+    """Unfolding it fetches the pieces, nothing before does. Words stand apart, what is not known has a mark,
+    and what has no shape its number. It stays unfolded for the next query, and speaks either language."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/explain" in request.url else None)
+    page.goto("/")
+    search(page, "Sommerkleid 👗")
+    assert asked == []
+    page.get_by_text("Wie das Modell die Anfrage liest").click()
+    words = page.locator(".pieces li")
+    expect(words).to_have_text(["Sommerkleid", "▁👗"])
+    expect(words.first.locator(".piece")).to_have_text(["Sommer", "kleid"])
+    expect(page.locator(".piece.unknown")).to_have_text("👗")
+    mark = "piece => getComputedStyle(piece, '::before').content"
+    assert "?" in page.locator(".piece.unknown").evaluate(mark)
+    expect(page.locator("#read p")).to_have_text("4 Teile, davon 1 unbekannt (?).")
+    assert len(asked) == 1
+    search(page, "rot \ue000")
+    expect(words).to_have_text(["rot", "▁U+E000"])
+    page.get_by_role("button", name="English").click()
+    expect(page.locator("#read p")).to_have_text("3 pieces, 1 of them unknown (?).")
+    page.go_back()
+    expect(words).to_have_text(["Sommerkleid", "▁👗"])
+    assert len(asked) == 2
+
+
+def test_towers_that_read_alike_are_shown_once(page: Page) -> None:
+    """Where another one reads differently, each reading stands under the names of its towers; a cut is told,
+    and so is that nothing is left to read."""
+    word = [{"text": "▁Hose", "id": 9, "known": True}]
+    letters = [{"text": "▁", "id": 6, "known": True}, {"text": "<b>", "id": 0, "known": False}]
+    towers = [
+        {"text_tower": "base", "pieces": word, "unknown": 0, "cut": False},
+        {"text_tower": "small", "pieces": letters, "unknown": 1, "cut": True},
+        {"text_tower": "tuned", "pieces": word, "unknown": 0, "cut": False},
+        {"text_tower": "deaf", "pieces": [], "unknown": 0, "cut": False},
+    ]
+    page.route("**/explain?*", lambda route: route.fulfill(json={"query": QUERY, "towers": towers}))
+    page.goto("/")
+    search(page, QUERY)
+    page.get_by_text("Wie das Modell die Anfrage liest").click()
+    expect(page.locator("#read h3")).to_have_text(["base, tuned", "small", "deaf"])
+    expect(page.locator(".pieces")).to_have_text(["Hose", "▁<b>"])
+    cut = "2 Teile, davon 1 unbekannt (?). Den Rest liest das Modell nicht."
+    told = ["1 Teil, alle bekannt.", cut, "Das Modell liest davon nichts."]
+    expect(page.locator("#read p")).to_have_text(told)
+
+
+def test_what_cannot_be_explained_can_be_asked_again(page: Page, complaints: list[str]) -> None:
+    """A refusal is told in the visitor's words beside the hits; folding it up and out again asks again."""
+    page.route("**/explain?*", no_index)
+    page.goto("/")
+    search(page, QUERY)
+    disclosure = page.get_by_text("Wie das Modell die Anfrage liest")
+    disclosure.click()
+    expect(page.locator("#read")).to_contain_text("Noch kein Index")
+    expect(cards(page).first).to_be_visible()
+    page.unroute("**/explain?*")
+    disclosure.click()
+    disclosure.click()
+    expect(page.locator(".pieces li")).to_have_text(["rotes", "Kleid"])
+    complaints.clear()
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_a_long_query_is_shown_within_the_page(page: Page, width: int) -> None:
+    """300 unknown characters without a space, and 150 words, are broken into lines."""
+    page.set_viewport_size({"width": width, "height": 700})
+    page.goto("/")
+    search(page, "ᚠ" * 300 + " Rock" * 140)
+    page.get_by_text("Wie das Modell die Anfrage liest").click()
+    expect(page.locator(".piece.unknown")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+    assert page.locator(".pieces").evaluate("list => list.getBoundingClientRect().right <= innerWidth")
+
+
 def test_a_file_that_is_no_picture_is_refused_kindly(page: Page, complaints: list[str]) -> None:
     """The service's refusal of an unreadable picture appears in the visitor's words, with a way on."""
     page.goto("/")

@@ -58,13 +58,6 @@ def test_pairs_left_out_do_not_enter_the_loss() -> None:
     assert pretrain.contrast(vectors, vectors, torch.tensor(20.0), nothing).item() == pytest.approx(0)
 
 
-def test_changed_pictures_keep_their_hue() -> None:
-    """A red picture stays mostly red: shoppers ask for colours."""
-    red = torch.tensor([200, 20, 30], dtype=torch.uint8).expand(6, pretrain.MARGIN, pretrain.MARGIN, 3)
-    middle = pretrain.changed(red)[:, 100:120, 100:120].mean((1, 2))
-    assert (middle[:, 0] > 2 * middle[:, 1:].amax(1)).all()
-
-
 def test_a_few_steps_lower_the_loss_and_the_towers_open(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Training on eight pictures lowers the loss, and what it writes are two towers of one space."""
     losses: list[float] = []
@@ -93,4 +86,4 @@ def test_a_few_steps_lower_the_loss_and_the_towers_open(shop: Path, monkeypatch:
     text = bundled.open_text(shop / "weights" / "base")
     image = bundled.open_image(shop / "weights" / "image", device="cpu")
     assert text.space == image.space
-    assert text.card.metrics["queries:all"]["n"] == 8
+    assert text.card.metrics["queries:all:all"]["n"] == 8

