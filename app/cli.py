@@ -11,10 +11,14 @@ from app.commands.classify import classify
 from app.commands.demo import demo
 from app.commands.evaluate import evaluate
 from app.commands.explain import explain
+from app.commands.finetune import finetune
 from app.commands.index import index
+from app.commands.learning_curve import learning_curve
 from app.commands.options import Command
 from app.commands.search import search
 from app.commands.serve import serve
+from app.commands.towers import towers
+from app.commands.worker import worker
 
 # What names an error is imported when there is one: torch takes seconds, and `--help` should not.
 # ruff: noqa: PLC0415
@@ -26,8 +30,9 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (index, search, serve, evaluate, classify, explain, demo):
+for command in (index, search, serve, worker, finetune, learning_curve, evaluate, classify, explain, demo):
     cli.command(cls=Command)(command)
+cli.add_typer(towers, name="towers")
 
 
 def main() -> None:
@@ -50,14 +55,18 @@ def _status(error: Exception) -> int | None:
     """2 where the input is wrong, 1 where something failed, None for what should not happen."""
     from pydantic import ValidationError
 
+    from app.jobs import JobsUnavailable
     from app.report import ReportError
     from indexer.items import CatalogueError
     from indexer.store import BuilderBusy, IndexDamaged, NoIndex, SpaceMismatch
     from models.classify import LabelsError
+    from models.finetune import BadConfig, BadExamples, Diverged
     from models.queries import QueriesError
     from models.towers import TowerError
 
     wrong_input = (
+        BadConfig,
+        BadExamples,
         CatalogueError,
         LabelsError,
         QueriesError,
@@ -68,7 +77,10 @@ def _status(error: Exception) -> int | None:
     )
     if _is_usage(error) or isinstance(error, wrong_input):
         return 2
-    if isinstance(error, BuilderBusy | IndexDamaged | NoIndex | OSError | ModuleNotFoundError):
+    if isinstance(
+        error,
+        BuilderBusy | Diverged | IndexDamaged | JobsUnavailable | NoIndex | OSError | ModuleNotFoundError,
+    ):
         return 1
     return None
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
 
 from app.engine import Engine
 from app.images import Images
+from app.jobs import Jobs
 from app.schemas import Strict
+from app.settings import Settings
 from app.watcher import Watcher
+from models.registry import Registry
 
 
 def _engine(request: Request) -> Engine:
@@ -27,6 +31,25 @@ def _watcher(request: Request) -> Watcher:
     return watcher
 
 
+def _settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+def _jobs(request: Request) -> Jobs:
+    jobs: Jobs = request.app.state.jobs
+    return jobs
+
+
+def _ending(request: Request) -> threading.Event:
+    ending: threading.Event = request.app.state.ending
+    return ending
+
+
+def _registry(request: Request) -> Registry:
+    return Registry(_settings(request).home)
+
+
 class _Nothing(Strict):
     """A URL without parameters: any is refused, never ignored."""
 
@@ -35,3 +58,7 @@ NoParameters = Annotated[_Nothing, Query()]
 EngineDep = Annotated[Engine, Depends(_engine)]
 ImagesDep = Annotated[Images, Depends(_images)]
 WatcherDep = Annotated[Watcher, Depends(_watcher)]
+SettingsDep = Annotated[Settings, Depends(_settings)]
+JobsDep = Annotated[Jobs, Depends(_jobs)]
+EndingDep = Annotated[threading.Event, Depends(_ending)]
+RegistryDep = Annotated[Registry, Depends(_registry)]

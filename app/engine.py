@@ -107,7 +107,7 @@ class Engine:
         self._served: Served | None = None
         self._refused: _Refused | None = None
         self._refreshing = threading.Lock()
-        self._encoders: LRUCache[str, QueryEncoder] = LRUCache(towers_in_memory)
+        self._encoders: LRUCache[tuple[str, str], QueryEncoder] = LRUCache(towers_in_memory)
         self._opening_tower = threading.Lock()
         self._image_tower: ImageTower | None = None
         self._opening_image_tower = threading.Lock()
@@ -175,13 +175,20 @@ class Engine:
         return self._served
 
     def search(
-        self, terms: Sequence[Term], *, limit: int, offset: int = 0, text_tower: str | None = None
+        self,
+        terms: Sequence[Term],
+        *,
+        limit: int,
+        offset: int = 0,
+        text_tower: str | None = None,
+        served: Served | None = None,
     ) -> Answer:
         """The items nearest to the normalised sum of weight × unit vector of `terms`.
 
+        `served` keeps searches that belong together to one index: what the property said before the first.
         Raises NoIndex, ItemNotFound, TowerNotFound, TowerError, SpaceMismatch, ZeroQuery.
         """
-        served = self.served
+        served = served or self.served
         started = time.perf_counter()
         encoder = served.encoder if text_tower is None else self._encoder(served.index, text_tower)
         query = self._query(terms, served.index, encoder)
@@ -276,13 +283,16 @@ class Engine:
 
     def _encoder(self, index: IndexVersion, tower: str) -> QueryEncoder:
         """The tower, loaded if need be; SpaceMismatch if it is not of the index's space."""
-        index.require_space("text", tower, self._registry.card(tower).space)
+        card = self._registry.card(tower)
+        index.require_space("text", tower, card.space)
+        # An id alone does not tell: it may have been deleted, and given to other weights.
+        key = (card.id, card.weights)
         with self._opening_tower:
-            encoder = self._encoders.get(tower)
+            encoder = self._encoders.get(key)
             if encoder is None:
                 encoder = QueryEncoder(self._registry.open(tower), self.metrics.batches.observe)
                 encoder.encode(KNOWN_QUERY)
-                self._encoders[tower] = encoder
+                self._encoders[key] = encoder
         return encoder
 
     def _image(self, index: IndexVersion) -> ImageTower:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from app.images import ImageGone, Images, Width
@@ -71,20 +71,28 @@ class _Choice:
     most: int = MOST
 
 
-def galleries(evaluations: Sequence[Evaluation], index: IndexVersion) -> list[Gallery]:
+def galleries(
+    evaluations: Sequence[Evaluation], index: IndexVersion, between: Callable[[], None] = lambda: None
+) -> list[Gallery]:
     """With one tower, what it found first, late and not at all; with more, what each of the others improved
     and damaged against the first, the most first, and what none of them found.
 
-    The evaluations answer the same queries. A gallery without examples is kept: it says something too.
+    The evaluations answer the same queries. `between` is called between two examples, and may raise. A
+    gallery without examples is kept: it says something too.
     """
     choices = _compared(evaluations) if len(evaluations) > 1 else _alone(evaluations[0])
     tiles = _Tiles(index)
+
+    def example(row: int, towers: Sequence[int]) -> Example:
+        between()
+        return _example(evaluations, row, towers, tiles)
+
     return [
         Gallery(
             choice.title,
             choice.note,
             len(choice.rows),
-            [_example(evaluations, row, choice.towers, tiles) for row in choice.rows[: choice.most]],
+            [example(row, choice.towers) for row in choice.rows[: choice.most]],
         )
         for choice in choices
     ]

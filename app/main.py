@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -13,26 +14,32 @@ from fastapi.staticfiles import StaticFiles
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.admin_schemas import ReindexRequest
+from app.auth import AdminKey
 from app.engine import Engine
 from app.images import Images
+from app.jobs import Jobs
 from app.middleware import BodyLimit, Measured, RawIds, TooBusy
 from app.problems import answer_with_problems
-from app.routes import explain, items, ops, search
+from app.routes import admin_jobs, admin_versions, compare, explain, items, ops, search
 from app.security import SecurityHeaders
 from app.settings import Settings
 from app.watcher import Watcher
+from indexer.store import current_version
 
 _STATIC = Path(__file__).parent / "static"
-_PUBLIC = ("/search", "/explain", "/items/", "/images/")
+_PUBLIC = ("/search", "/compare", "/explain", "/items/", "/images/")
 
 
 def create_app(settings: Settings) -> FastAPI:
     """The service over `settings.home`; it starts without an index, and takes up the first one published."""
     engine = Engine(settings.home, towers_in_memory=settings.towers_in_memory)
+    jobs = Jobs(settings.jobs_url)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine.refresh_if_changed()
+        _queue_first_index(settings, jobs)
         app.state.watcher = Watcher(engine)
         app.state.watcher.start()
         yield
@@ -49,15 +56,20 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.engine = engine
     app.state.images = Images()
+    app.state.jobs = jobs
+    app.state.settings = settings
+    # Set by whoever runs the service, when it is to end: it waits for the streams that are open.
+    app.state.ending = threading.Event()
     answer_with_problems(app)
-    for routes in (search.router, explain.router, items.router, ops.router):
-        app.include_router(routes)
+    for routes in (search, compare, explain, items, admin_jobs, admin_versions, ops):
+        app.include_router(routes.router)
     app.get("/", include_in_schema=False)(_page)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     # The last one added is the first that a request meets.
     app.add_middleware(TooBusy, most=settings.max_requests)
     app.add_middleware(BodyLimit)
     app.add_middleware(RawIds)
+    app.add_middleware(AdminKey, settings=settings)
     if settings.cors_origins:
         app.add_middleware(PublicCors, origins=settings.cors_origins)
     app.add_middleware(SecurityHeaders)
@@ -65,12 +77,23 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
+def _queue_first_index(settings: Settings, jobs: Jobs) -> None:
+    """Where there is a catalogue and no index, sees to it that a job makes one."""
+    if settings.catalogue is None or current_version(settings.home) is not None:
+        return
+    last = next((job for job in jobs.list() if job.kind == "reindex"), None)
+    if last is None or last.state in admin_jobs.ENDED:
+        # Of several services that start at once, one queues it: all name the same job before it.
+        key = f"first index, after {'none' if last is None else last.id}"
+        jobs.enqueue("reindex", ReindexRequest().model_dump(), idempotency_key=key)
+
+
 def _page() -> FileResponse:
     return FileResponse(_STATIC / "index.html")
 
 
 class PublicCors:
-    """CORS for search, explain, items and pictures, and for nothing else."""
+    """CORS for search, compare, explain, items and pictures, and for nothing else."""
 
     def __init__(self, app: ASGIApp, origins: tuple[str, ...]) -> None:
         self._app = app

@@ -16,8 +16,12 @@ from models.pictures import MAX_BYTES
 
 MAX_BODY = 64 * 1024
 BODY_SECONDS = 10
+MAX_UPLOAD = 100_000_000
+"""Bytes of a file that an operator sends."""
+UPLOAD_SECONDS = 600
 _UPLOADS = {"/search/image": MAX_BYTES + MAX_BODY}
-_LIMITED = ("/search", "/explain", "/items/", "/images/")
+_ADMIN_UPLOADS = ("/admin/finetune", "/admin/evaluate")
+_LIMITED = ("/search", "/compare", "/explain", "/items/", "/images/")
 
 
 class RawIds:
@@ -100,10 +104,11 @@ class _Refused(Exception):
 class _LimitedBody:
     """A request's body as it comes, up to a limit and a deadline."""
 
-    def __init__(self, receive: Receive, limit: int) -> None:
+    def __init__(self, receive: Receive, limit: int, seconds: float) -> None:
         self._receive = receive
         self._limit = limit
-        self._deadline = time.monotonic() + BODY_SECONDS
+        self._seconds = seconds
+        self._deadline = time.monotonic() + seconds
         self._received = 0
         self._complete = False
         self.problem: JSONResponse | None = None
@@ -115,7 +120,7 @@ class _LimitedBody:
         try:
             message = await asyncio.wait_for(self._receive(), self._deadline - time.monotonic())
         except TimeoutError:
-            detail = f"the body was not complete after {BODY_SECONDS} seconds"
+            detail = f"the body was not complete after {self._seconds} seconds"
             self.problem = problem(408, "too_slow", detail)
             raise _Refused from None
         self._received += len(message.get("body", b""))
@@ -161,12 +166,12 @@ class BodyLimit:
         if "content-length" not in headers and "transfer-encoding" not in headers:
             await self._app(scope, receive, send)
             return
-        limit = _UPLOADS.get(scope["path"], MAX_BODY)
+        limit, seconds, upload = _limits(scope["path"], headers.get("content-type", ""))
         declared = headers.get("content-length", "0")
         if declared.isdecimal() and int(declared) > limit:
             await too_large(limit)(scope, receive, send)
             return
-        body = _LimitedBody(receive, limit)
+        body = _LimitedBody(receive, limit, seconds)
         answering = False
 
         async def send_unless_refused(message: Message) -> None:
@@ -177,7 +182,13 @@ class BodyLimit:
                 await send(message)
 
         with contextlib.suppress(_Refused):
-            upload = scope["path"] in _UPLOADS
             await self._app(scope, body.receive if upload else await body.whole(), send_unless_refused)
         if body.problem is not None and not answering:
             await body.problem(scope, receive, send)
+
+
+def _limits(path: str, content_type: str) -> tuple[int, float, bool]:
+    """Bytes and seconds that a body may take, and whether it is read as it comes."""
+    if path in _ADMIN_UPLOADS and content_type.lower().startswith("multipart/"):
+        return MAX_UPLOAD + MAX_BODY, UPLOAD_SECONDS, True
+    return _UPLOADS.get(path, MAX_BODY), BODY_SECONDS, path in _UPLOADS

@@ -138,6 +138,44 @@ def curves(title: str, towers: Sequence[Sequence[float]], *, x: str) -> str:
         return _svg(figure, title)
 
 
+def growth(title: str, amounts: Sequence[int], points: Sequence[Point], base: Point, *, x: str) -> str:
+    """The second tower's line through a point with whiskers at each amount, on a scale where twice as much is
+    always as far; the first one's as a level line with its interval, whatever the amount."""
+    with _figure(3.6) as (figure, axes):
+        axes.axhspan(base.low, base.high, color=_colour(0), alpha=0.12, linewidth=0)
+        axes.axhline(base.mean, color=_colour(0), linestyle=_LINES[1], linewidth=1.6)
+        axes.vlines(
+            amounts,
+            [point.low for point in points],
+            [point.high for point in points],
+            colors=_colour(1),
+            linewidth=2,
+            alpha=0.6,
+        )
+        axes.plot(
+            amounts,
+            [point.mean for point in points],
+            color=_colour(1),
+            linewidth=1.6,
+            marker=_MARKERS[1],
+            markersize=7,
+            markeredgecolor=_PAPER,
+            zorder=3,
+        )
+        for amount, point in zip(amounts, points, strict=True):
+            place = (amount, point.mean)
+            axes.annotate(f"{point.mean:.2f}", place, (7, 6), textcoords="offset points", fontsize=9.5)
+        axes.set_xscale("log", base=2)
+        axes.set_xlim(amounts[0] / 1.25, amounts[-1] * 1.35)
+        axes.set_xticks(amounts, [f"{amount:,}" for amount in amounts])
+        axes.minorticks_off()
+        low, high = min(base.low, *(p.low for p in points)), max(base.high, *(p.high for p in points))
+        axes.set_ylim(max(0, low - 0.02), min(1, high + 0.02))
+        axes.set_xlabel(x)
+        axes.grid(axis="y")
+        return _svg(figure, title)
+
+
 def _colour(tower: int) -> str:
     return f"#0b000{tower % len(SHAPES) + 1}"
 

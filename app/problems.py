@@ -15,15 +15,31 @@ from starlette.exceptions import HTTPException
 
 from app.engine import ItemNotFound, ZeroQuery
 from app.images import ImageGone
+from app.intake import FileMissing, PathOutsideData
+from app.jobs import JobNotFound, JobsUnavailable
 from app.security import HEADERS
 from app.watcher import NotAlive
-from indexer.store import NoIndex, SpaceMismatch
+from indexer.store import IndexDamaged, NoIndex, SpaceMismatch
 from models.pictures import PictureError
+from models.queries import QueriesError
+from models.registry import TowerInUse
 from models.towers import TowerError
 
 
 class UploadTooLarge(ValueError):
     """An uploaded file is over its limit."""
+
+
+class IndexNotFound(LookupError):
+    """No index version of this name is in the home."""
+
+
+class ReportMissing(LookupError):
+    """The job has not written a report."""
+
+
+class NothingToIndex(ValueError):
+    """No catalogue is named, neither by the request nor by what is there."""
 
 
 _logger = logging.getLogger("vitrine")
@@ -34,13 +50,23 @@ MEDIA_TYPE = "application/problem+json"
 _CODES: dict[type[Exception], tuple[int, str]] = {
     NoIndex: (503, "no_index"),
     NotAlive: (503, "not_alive"),
+    JobsUnavailable: (503, "jobs_unavailable"),
     ItemNotFound: (404, "item_not_found"),
     TowerError: (404, "tower_not_found"),  # not there, or damaged: the detail says which
     ImageGone: (404, "image_gone"),
+    JobNotFound: (404, "job_not_found"),
+    ReportMissing: (404, "report_not_found"),
+    IndexNotFound: (404, "index_not_found"),
     SpaceMismatch: (409, "space_mismatch"),
+    TowerInUse: (409, "tower_in_use"),
+    IndexDamaged: (409, "index_damaged"),
     UploadTooLarge: (413, "too_large"),
     PictureError: (422, "image_unreadable"),
     ZeroQuery: (422, "bad_value"),
+    PathOutsideData: (422, "path_outside_data"),
+    FileMissing: (422, "bad_value"),
+    QueriesError: (422, "bad_value"),
+    NothingToIndex: (422, "bad_value"),
 }
 # What pydantic calls a refusal → our code; every other one is a bad value.
 _REFUSALS = {

@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jinja2
 
@@ -24,6 +24,7 @@ from app.examples import first_rank, galleries
 from indexer.store import IndexVersion
 from models import significance
 from models.evaluate import DEPTH, Evaluation, write_results
+from models.gate import Verdict
 from models.slices import Slice, slices
 
 PAGE, RESULTS, SUMMARY = "index.html", "results.jsonl", "summary.json"
@@ -43,6 +44,8 @@ _DEFINITIONS = {
     "P": "share of the first {} that is right",
 }
 
+Part = TypeVar("Part")
+
 
 class ReportError(ValueError):
     """The report cannot be written; one line that says what disagrees and the cure."""
@@ -55,23 +58,29 @@ def write_report(
     index: IndexVersion,
     attributes: Mapping[str, Mapping[str, str]],
     queries: str,
+    verdict: Verdict | None = None,
+    between: Callable[[], None] = lambda: None,
 ) -> Path:
     """Writes the report of towers on one query set, whole or not at all, and returns its page.
 
     The first evaluation is the baseline that the others are compared with. `attributes` is what `slices`
-    takes, `queries` what the page calls the query set. A report in `folder` is replaced. Raises ReportError
+    takes, `queries` what the page calls the query set, `verdict` what a gate said of the second tower.
+    `between` is called between parts of work, each well below a second, and may raise to end it. A report in
+    `folder` is replaced. Raises ReportError
     where `folder` holds anything else, or the evaluations are not of different towers on the same queries.
     """
     folder = folder.resolve()  # the report replaces what a link points to, not the link
     _require_ours(folder)
     _require_comparable(evaluations)
-    summary = _summary(evaluations, index, attributes, queries)
+    summary = _summary(evaluations, index, attributes, queries, between)
+    if verdict is not None:
+        summary["gate"] = asdict(verdict) | {"passed": verdict.passed}
     with _replacing(folder) as staging:
         write_results(staging / RESULTS, evaluations)
         # A file's name may hold what UTF-8 cannot; in JSON there is an escape for it.
         numbers = json.dumps(summary, ensure_ascii=False, indent=2)
         (staging / SUMMARY).write_text(numbers, encoding="utf-8", errors="backslashreplace")
-        page = _page(summary, evaluations, index)
+        page = _page(summary, evaluations, index, between)
         (staging / PAGE).write_text(page, encoding="utf-8", errors="replace")
     return folder / PAGE
 
@@ -129,6 +138,7 @@ def _summary(
     index: IndexVersion,
     attributes: Mapping[str, Mapping[str, str]],
     queries: str,
+    between: Callable[[], None],
 ) -> dict[str, Any]:
     """What `summary.json` holds; the page is made from it."""
     baseline, *others = evaluations
@@ -143,7 +153,7 @@ def _summary(
                 "summary": evaluation.summary,
                 "ci95": {
                     measure: asdict(significance.confidence(evaluation.values(measure)))
-                    for measure in measures
+                    for measure in _each(measures, between)
                 },
             }
             for evaluation in evaluations
@@ -151,14 +161,21 @@ def _summary(
         "differences": {
             other.tower: {
                 measure: asdict(significance.paired(baseline.values(measure), other.values(measure)))
-                for measure in measures
+                for measure in _each(measures, between)
             }
             for other in others
         },
         "slices": {
-            dimension: [_slice(part, evaluations) for part in found] for dimension, found in parts.items()
+            dimension: [_slice(part, evaluations) for part in _each(found, between)]
+            for dimension, found in parts.items()
         },
     }
+
+
+def _each(parts: Iterable[Part], between: Callable[[], None]) -> Iterator[Part]:
+    for part in parts:
+        between()
+        yield part
 
 
 def _slice(part: Slice, evaluations: Sequence[Evaluation]) -> dict[str, Any]:
@@ -177,7 +194,12 @@ def _mean(values: Any) -> dict[str, float]:
     return {"mean": float(values.mean())} | asdict(significance.confidence(values))
 
 
-def _page(summary: dict[str, Any], evaluations: Sequence[Evaluation], index: IndexVersion) -> str:
+def _page(
+    summary: dict[str, Any],
+    evaluations: Sequence[Evaluation],
+    index: IndexVersion,
+    between: Callable[[], None],
+) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -205,8 +227,10 @@ def _page(summary: dict[str, Any], evaluations: Sequence[Evaluation], index: Ind
         ranks_plot=plots.curves(
             "Share of queries with a right item up to each rank", reached, x="among the first … items"
         ),
-        slice_plots={dimension: _slice_plot(summary, dimension) for dimension in summary["slices"]},
-        galleries=galleries(evaluations, index),
+        slice_plots={
+            dimension: _slice_plot(summary, dimension) for dimension in _each(summary["slices"], between)
+        },
+        galleries=galleries(evaluations, index, between),
     )
 
 

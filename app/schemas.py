@@ -88,6 +88,22 @@ class SearchQuery(TowerPage):
     q: QueryText = Field(description="What to look for, in any language.", examples=["rotes Kleid"])
 
 
+class CompareQuery(Strict):
+    """GET /compare"""
+
+    q: QueryText = Field(description="What to look for, in any language.", examples=["rotes Kleid"])
+    a: Name = Field(
+        min_length=1,
+        max_length=64,
+        description="A registered tower of the index's space.",
+        examples=["base"],
+    )
+    b: Name = Field(
+        min_length=1, max_length=64, description="The tower to compare it with.", examples=["base"]
+    )
+    limit: int = Field(10, ge=1, le=100, description="Items in each answer.")
+
+
 class ExplainQuery(Strict):
     """GET /explain"""
 
@@ -188,6 +204,24 @@ class SearchResponse(BaseModel):
     index: str = Field(description="The index version.", examples=["20261122-043012-1a2b3c"])
     text_tower: Name | None = Field(description="The tower that read the text, if there was any.")
     took_ms: Took
+
+
+class Ranks(BaseModel):
+    """Where an item is in each of two answers, counted from 1."""
+
+    id: str = Field(examples=["demo-0001"])
+    a: int | None = Field(description="Null: not in this answer.", examples=[1])
+    b: int | None = Field(description="Null: not in this answer.", examples=[4])
+
+
+class CompareResponse(BaseModel):
+    """What two towers find for the same words in the same index."""
+
+    query: str = Field(examples=["rotes Kleid"])
+    a: SearchResponse
+    b: SearchResponse
+    overlap: int = Field(description="Items that are in both answers.", examples=[7])
+    changes: list[Ranks] = Field(description="Every item of either answer: those of `a`, then the others.")
 
 
 class Piece(BaseModel):

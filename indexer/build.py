@@ -17,7 +17,7 @@ from indexer.embed import Embedded, embed
 from indexer.remote import RemotePictures
 from indexer.source import Source
 from models.bundled import SHIPPED
-from models.registry import Registry
+from models.registry import Registry, register_bundled
 from models.towers import BUNDLED, Device, ImageTower, TextTower, Vectors, open_tower
 
 _TUNING_QUERIES = 512
@@ -29,7 +29,8 @@ class BuildConfig:
 
     `images` is where picture paths are relative to (None: the catalogue's own folder); `split` keeps the
     rows of that split; `limit` the first rows; `full` embeds everything again; `keep` is the number of
-    versions that stay on disk; `allow_hosts` the hosts that remote pictures may be fetched from.
+    versions that stay on disk; `allow_hosts` the hosts that remote pictures may be fetched from; without
+    `publish` the version is built and kept, but the one being served stays.
     """
 
     catalogue: Path
@@ -41,6 +42,7 @@ class BuildConfig:
     full: bool = False
     keep: int = 3
     allow_hosts: tuple[str, ...] = ()
+    publish: bool = True
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def build(home: Path, config: BuildConfig, report: Callable[[Progress], None]) -
             remote=_remote(home, config.allow_hosts),
         )
         tower = open_tower(config.tower, "image", config.device)
-        text = Registry(home).add_own(SHIPPED / "base")
+        text = register_bundled(Registry(home), SHIPPED)
         before = None if config.full else _reusable(home, tower)
         items, pictures, quarantined = _embed(catalogue, tower, before, report)
         if not items:
@@ -115,6 +117,7 @@ def build(home: Path, config: BuildConfig, report: Callable[[Progress], None]) -
                 )
                 staging.write_vectors(pictures.vectors, neighbours)
             manifest = staging.publish(
+                current=config.publish,
                 created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                 image_tower=tower.name,
                 space=tower.space,

@@ -17,6 +17,7 @@ import json
 import os
 import shutil
 import socket
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -146,6 +147,13 @@ class IndexVersion:
         taken = self._fields.take(pa.array(rows, type=pa.int64())).to_pylist()
         return [self._decode(fields) for fields in taken]
 
+    def column(self, name: str) -> list[Value]:
+        """One field of every item, in catalogue order; None where it is empty."""
+        values = self._fields[name].to_pylist()
+        if name not in self._json:
+            return values  # type: ignore[no-any-return]
+        return [None if value is None else json.loads(value) for value in values]
+
     def _decode(self, fields: dict[str, Any]) -> dict[str, Value]:
         kept = {name: value for name, value in fields.items() if value is not None}
         return kept | {name: json.loads(kept[name]) for name in self._json if name in kept}
@@ -172,6 +180,14 @@ class IndexVersion:
         mean: NDArray[np.float32] = self.vectors[rows.start : rows.stop].astype(np.float32).mean(axis=0)
         length = max(float(np.linalg.norm(mean)), float(np.finfo(np.float32).tiny))
         return (mean / length).astype(np.float32)
+
+    def item_vectors(self) -> NDArray[np.float32]:
+        """(items, dim) what `item_vector` gives of each, in catalogue order."""
+        means = np.add.reduceat(self.vectors.astype(np.float32), self._first[:-1])
+        means /= np.diff(self._first)[:, None].astype(np.float32)
+        lengths = np.linalg.norm(means, axis=1, keepdims=True)
+        unit: NDArray[np.float32] = means / np.maximum(lengths, np.finfo(np.float32).tiny)
+        return unit
 
     def search(self, query: NDArray[np.float32], limit: int, *, without: int | None = None) -> Hits:
         """The `limit` items whose best pictures are nearest to the unit vector `query` (dim,).
@@ -346,8 +362,9 @@ class Staging:
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         (self.folder / QUARANTINE).write_text(text, encoding="utf-8")
 
-    def publish(self, **manifest: Any) -> Manifest:
-        """Writes the manifest, flushes everything to disk, and makes this version the current one."""
+    def publish(self, *, current: bool = True, **manifest: Any) -> Manifest:
+        """Writes the manifest, flushes everything to disk, and makes this version visible; where `current`,
+        it is the one being served from now on."""
         files = {name: _describe(self.folder / name) for name in FILES}
         written = Manifest(version=self.version, files=files, **manifest)
         text = json.dumps(asdict(written), ensure_ascii=False, indent=2)
@@ -356,7 +373,8 @@ class Staging:
             _flush(self.folder / name)
         _flush(self.folder)
         self.folder.rename(indexes(self._home) / self.version)
-        make_current(self._home, self.version)
+        if current:
+            make_current(self._home, self.version)
         return written
 
     def discard(self) -> None:
@@ -366,7 +384,8 @@ class Staging:
 def make_current(home: Path, version: str) -> None:
     """Serves this version from now on, by one rename."""
     folder = indexes(home)
-    link = folder / ".current"
+    # A name of its own: a builder and an operator may publish in the same instant.
+    link = folder / f".current-{os.getpid()}-{threading.get_ident()}"
     link.unlink(missing_ok=True)
     link.symlink_to(version)
     link.rename(folder / "current")

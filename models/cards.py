@@ -17,7 +17,8 @@ from models.towers import TowerError
 
 CARD = "card.json"
 WEIGHTS = "weights.safetensors"
-_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+MAX_ID = 64
+_ID = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{MAX_ID - 1}}}")
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Card:
     """`space` is, for an image tower, what it spans; for a text tower, what it was trained for.
 
     `weights` is the content hash of the weights, which a child names as its parent's; `parent` is None
-    for a tower that was trained from public encoders.
+    for a tower that was trained from public encoders. `differences`: the weights are only what differs
+    from the parent's, without which the tower cannot be opened.
     """
 
     id: str
@@ -40,6 +42,7 @@ class Card:
     terms: str = ""
     metrics: dict[str, Any] = field(default_factory=dict)
     created: str = ""
+    differences: bool = False
 
     def write(self, folder: Path) -> None:
         text = json.dumps(asdict(self), ensure_ascii=False, indent=2)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+_SHOWN = 5
 
 
 class QueriesError(ValueError):
@@ -23,6 +25,17 @@ class Pair:
     lang: str | None = None
     weight: float = 1.0
     split: str | None = None
+    line: int = field(default=0, compare=False)
+    """Where its file has it, counted from 1."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A row that is no pair: what is wrong with rows of its sort, and a message about this one."""
+
+    line: int
+    reason: str
+    message: str
 
 
 def read_pairs(path: Path, *, split: str | None = None, lang: str | None = None) -> list[Pair]:
@@ -31,10 +44,36 @@ def read_pairs(path: Path, *, split: str | None = None, lang: str | None = None)
     Raises QueriesError for a file that is missing, has a row without `query` or `item`, a weight that is
     not a positive number, or no row of that split or language.
     """
+    pairs, faults = judge_pairs(path)
+    if faults:
+        raise QueriesError(faults[0].message)
+    return choose(path, pairs, split=split, lang=lang)
+
+
+def judge_pairs(path: Path, texts: tuple[str, str] = ("query", "item")) -> tuple[list[Pair], list[Fault]]:
+    """The rows of a file that are pairs, and those that are not, in order.
+
+    `texts` are the columns of the query and of what answers it. Raises QueriesError for a file that cannot
+    be read as a whole: it is missing, or is not UTF-8.
+    """
+    pairs: list[Pair] = []
+    faults: list[Fault] = []
     try:
-        pairs = [_pair(row, f"{path.name}, line {line}") for line, row in _rows(path)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        for line, row in _rows(path):
+            judged = row if isinstance(row, Fault) else _pair(row, line, f"{path.name}, line {line}", texts)
+            if isinstance(judged, Fault):
+                faults.append(judged)
+            else:
+                pairs.append(judged)
+    except UnicodeDecodeError:
+        raise QueriesError(f"{path} cannot be read as a query set: {_not_utf8(path)}") from None
+    except (OSError, csv.Error) as error:
         raise QueriesError(f"{path} cannot be read as a query set: {error}") from None
+    return pairs, faults
+
+
+def choose(path: Path, pairs: list[Pair], *, split: str | None = None, lang: str | None = None) -> list[Pair]:
+    """The pairs of one split or language, where told. Raises QueriesError if there is none."""
     chosen = _only(path, pairs, "split", split)
     chosen = _only(path, chosen, "lang", lang)
     if not chosen:
@@ -42,7 +81,14 @@ def read_pairs(path: Path, *, split: str | None = None, lang: str | None = None)
     return chosen
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def lines(numbers: Sequence[int]) -> str:
+    """ "line 7", or "lines 3, 7, 9, 12, 15, … (31 in all)"."""
+    shown = ", ".join(f"{number:,}" for number in numbers[:_SHOWN])
+    more = f", … ({len(numbers):,} in all)" if len(numbers) > _SHOWN else ""
+    return f"line{'s' if len(numbers) > 1 else ''} {shown}{more}"
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | Fault]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         if path.suffix.lower() == ".csv":
             reader = csv.DictReader(file)
@@ -52,30 +98,63 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         for line, text in enumerate(file, start=1):
             if not text.strip():
                 continue
+            place = f"{path.name}, line {line}"
             try:
                 row = json.loads(text)
             except (ValueError, RecursionError) as error:
-                raise QueriesError(f"{path.name}, line {line} is not JSON ({error})") from None
-            if not isinstance(row, dict):
-                raise QueriesError(f"{path.name}, line {line} is not a JSON object")
-            yield line, row
+                yield line, Fault(line, "not JSON", f"{place} is not JSON ({error})")
+                continue
+            if isinstance(row, dict):
+                yield line, row
+            else:
+                yield line, Fault(line, "not a JSON object", f"{place} is not a JSON object")
 
 
-def _pair(row: dict[str, Any], place: str) -> Pair:
-    query, item = row.get("query"), row.get("item")
+def _pair(row: dict[str, Any], line: int, place: str, texts: tuple[str, str]) -> Pair | Fault:
+    asked, answer = texts
+    query, item = row.get(asked), row.get(answer)
     if isinstance(item, int) and not isinstance(item, bool):
         item = str(item)  # as a catalogue's ids are
-    if not isinstance(query, str) or not query.strip() or not isinstance(item, str) or not item:
+    if not isinstance(query, str) or not query.strip() or not isinstance(item, str) or not item.strip():
         columns = ", ".join(str(column) for column in row)
-        raise QueriesError(f"{place} needs a text in `query` and an id in `item`; it has {columns}")
+        what = "id" if answer == "item" else "text"
+        reason = f"no text in `{asked}` or no {what} in `{answer}`"
+        needed = f"a text in `{asked}` and {'an' if what == 'id' else 'a'} {what} in `{answer}`"
+        return Fault(line, reason, f"{place} needs {needed}; it has {columns}")
+    if not (_is_whole(query) and _is_whole(item)):
+        return Fault(line, "half a character", f"{place} has half a character (a lone \\ud800, say): mend it")
     given = row.get("weight")
     try:
         weight = 1.0 if given in (None, "") else float(str(given))
     except ValueError:
         weight = 0.0
     if not 0 < weight < float("inf"):
-        raise QueriesError(f"{place} has the weight {given!r}: a weight is a number above 0")
-    return Pair(query, item, row.get("lang") or None, weight, row.get("split") or None)
+        message = f"{place} has the weight {given!r}: a weight is a number above 0"
+        return Fault(line, "a weight that is not a number above 0", message)
+    lang, split = (str(row[name]) if row.get(name) else None for name in ("lang", "split"))
+    return Pair(query, item, lang, weight, split, line)
+
+
+def _is_whole(text: str) -> bool:
+    """JSON can write half of a surrogate pair, which is no text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _not_utf8(path: Path) -> str:
+    """Which lines are to blame; there is at least one."""
+    found = []
+    with path.open("rb") as file:
+        for number, text in enumerate(file, start=1):
+            try:
+                text.decode("utf-8")
+            except UnicodeDecodeError:
+                found.append(number)
+    there = "is" if len(found) == 1 else "are"
+    return f"{lines(found)} {there} not UTF-8 (Latin-1, perhaps): save the file as UTF-8"
 
 
 def _only(path: Path, pairs: list[Pair], column: str, wanted: str | None) -> list[Pair]:

@@ -2,6 +2,7 @@
 
 towers/<id>/         card.json  weights.safetensors      (immutable; a folder copied here is a tower)
 towers/active.json   space → tower id, replaced by one rename
+towers/history.json  space → the ids that were active before, the last one last: the way that `rollback` goes
 """
 
 from __future__ import annotations
@@ -10,17 +11,29 @@ import contextlib
 import json
 import os
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import filelock
 
-from models.cards import CARD, WEIGHTS, Card, is_id, read_card, read_weights
+from models.cards import CARD, MAX_ID, WEIGHTS, Card, is_id, read_card, read_weights
 from models.towers import TextTower, Tokenizer, TowerError, open_tokenizer, open_tower
 
 
 class TowerNotFound(TowerError):
     """No tower of this id is in the home."""
+
+
+class TowerInUse(TowerError):
+    """A tower that cannot be deleted: it is active, or another one holds no more than differences from it."""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A tower that is here, and whether it is the active one of its space."""
+
+    card: Card
+    active: bool
 
 
 class Registry:
@@ -54,9 +67,14 @@ class Registry:
             raise TowerError(f"the card in towers/{tower} is of {card.id!r}: rename the folder to that id")
         return card
 
+    def towers(self) -> list[Registered]:
+        """All towers here, by id, as `cards` finds them."""
+        active = self._read_active()
+        return [Registered(card, active.get(card.space) == card.id) for card in self.cards()]
+
     def open(self, tower: str) -> TextTower:
         """Loads a registered tower. Raises TowerNotFound or TowerError."""
-        self.card(tower)
+        self._require_parent(self.card(tower))
         return open_tower(self._folder / tower, "text")
 
     def open_tokenizer(self, tower: str) -> Tokenizer:
@@ -86,11 +104,89 @@ class Registry:
         return self._read_active().get(space)
 
     def activate(self, tower: str) -> Card:
-        """Makes a tower the active one of its own space."""
-        card = self.card(tower)
+        """Makes a tower the active one of its own space; `rollback` goes back to the one before.
+
+        Raises TowerNotFound, or TowerError where it is damaged.
+        """
         with self._lock():
-            self._write_active(self._read_active() | {card.space: tower})
+            card = self.card(tower)
+            self._require_whole(card)
+            active = self._read_active()
+            before = active.get(card.space)
+            if before not in (None, tower):
+                history = self._read_history()
+                # First the history: cut short here, it ends in what is still active, which is skipped.
+                self._write("history.json", history | {card.space: [*history.get(card.space, []), before]})
+            self._write("active.json", active | {card.space: tower})
         return card
+
+    def rollback(self, space: str) -> Card:
+        """Makes the tower active that was so before the present one; called again, the one before that.
+
+        Passes over those that have been deleted or damaged since. TowerError if none is left.
+        """
+        with self._lock():
+            active, history = self._read_active(), self._read_history()
+            before = history.get(space, [])
+            while before:
+                card = self._usable(before.pop(), space)
+                if card is not None and card.id != active.get(space):
+                    # First what is active: cut short here, the history ends in it, which is skipped.
+                    self._write("active.json", active | {space: card.id})
+                    self._write("history.json", history)
+                    return card
+        present = active.get(space)
+        now = f"{present} is active" if present else "none is active"
+        raise TowerError(
+            f"there is no tower to roll back to: {now} in the space {space}, and none that was before it is "
+            "still here; activate one by its id"
+        )
+
+    def delete(self, tower: str) -> None:
+        """Removes a tower, whole or damaged, and forgets that it was ever active.
+
+        Raises TowerNotFound, or TowerInUse for one that is active or that others hold only differences from.
+        """
+        folder = self._folder / tower
+        with self._lock():
+            if not is_id(tower) or not folder.is_dir():
+                self.card(tower)  # says that there is none, and which there are
+            self._require_unused(tower)
+            history = self._read_history()
+            if any(tower in before for before in history.values()):
+                # Another tower may be given this id: that one was never active.
+                kept = {space: [one for one in before if one != tower] for space, before in history.items()}
+                self._write("history.json", kept)
+            gone = self._folder / f".deleting-{tower}"
+            shutil.rmtree(gone, ignore_errors=True)
+            folder.rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)
+
+    def add(self, folder: Path) -> Card:
+        """Registers a finished tower by one rename of its folder, which must lie on the home's own disk.
+
+        TowerError where its weights are not those on its card, its id is taken (the error names a free one),
+        or the tower that it holds the differences from is not here; the folder is then left as it is.
+        """
+        card = read_card(folder)
+        read_weights(folder, card)
+        self._require_parent(card)
+        _sync(folder)
+        with self._lock():
+            if (self._folder / card.id).exists():
+                raise TowerError(
+                    f"the id {card.id} is taken: delete that tower, or call this one {self.free_id(card.id)}"
+                )
+            folder.rename(self._folder / card.id)
+        return card
+
+    def free_id(self, wanted: str) -> str:
+        """`wanted`, or the first of wanted-2, wanted-3 … that no tower here has."""
+        tower, number = wanted, 1
+        while (self._folder / tower).exists():
+            number += 1
+            tower = f"{wanted[: MAX_ID - len(f'-{number}')]}-{number}"
+        return tower
 
     def add_own(self, source: Path) -> Card:
         """Registers a space's own text side from `source`, and activates it if the space has no active one.
@@ -106,8 +202,46 @@ class Registry:
             elif not self._is_whole(card):
                 shutil.copyfile(source / WEIGHTS, self._folder / card.id / WEIGHTS)
             if card.space not in (active := self._read_active()):
-                self._write_active(active | {card.space: card.id})
+                self._write("active.json", active | {card.space: card.id})
         return card
+
+    def _usable(self, tower: str, space: str) -> Card | None:
+        try:
+            card = self.card(tower)
+            self._require_whole(card)
+        except TowerError:
+            return None
+        return card if card.space == space else None
+
+    def _require_whole(self, card: Card) -> None:
+        """TowerError if the tower could not be opened: a service that starts with it would not answer."""
+        self._require_parent(card)
+        read_weights(self._folder / card.id, card)
+
+    def _require_unused(self, tower: str) -> None:
+        for space, active in self._read_active().items():
+            if active == tower:
+                raise TowerInUse(
+                    f"{tower} is the active tower of the space {space}: activate another one, then delete it"
+                )
+        cards = self.cards()
+        weights = {card.weights for card in cards if card.id == tower}
+        for child in cards:
+            if child.differences and child.parent is not None and child.parent.get("weights") in weights:
+                raise TowerInUse(
+                    f"{child.id} holds only what differs from {tower}: delete {child.id} first, or keep both"
+                )
+
+    def _require_parent(self, card: Card) -> None:
+        """TowerError if the card's tower needs another one's weights, and they are not here."""
+        if not card.differences:
+            return
+        parent = card.parent or {}
+        if parent.get("weights") not in {other.weights for other in self.cards()}:
+            raise TowerError(
+                f"{card.id} holds only what differs from {parent.get('id')!r} with the content hash "
+                f"{parent.get('weights')}, which is not here: copy that tower into {self._folder}"
+            )
 
     def _is_whole(self, card: Card) -> bool:
         try:
@@ -146,10 +280,47 @@ class Registry:
             raise TowerError(f"{path} does not map spaces to towers: delete it, and activate a tower")
         return active
 
-    def _write_active(self, active: dict[str, str]) -> None:
-        new = self._folder / ".active.json"
+    def _read_history(self) -> dict[str, list[str]]:
+        """Empty where there is none, or none that can be read: then there is nothing to roll back to."""
+        try:
+            history = json.loads((self._folder / "history.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return {}
+        if not isinstance(history, dict):
+            return {}
+        return {
+            space: [tower for tower in before if isinstance(tower, str)]
+            for space, before in history.items()
+            if isinstance(before, list)
+        }
+
+    def _write(self, name: str, content: object) -> None:
+        """Replaces a file of the towers' folder by one rename."""
+        new = self._folder / f".{name}"
         with new.open("w", encoding="utf-8") as file:
-            json.dump(active, file, indent=2)
+            json.dump(content, file, indent=2)
             file.flush()
             os.fsync(file.fileno())
-        new.rename(self._folder / "active.json")
+        new.rename(self._folder / name)
+
+
+def register_bundled(registry: Registry, shipped: Path) -> Card:
+    """Registers the text towers that ship in the folder `shipped`; returns the card of the space's own one.
+
+    `base` becomes the active tower of a space that has none, `fashion-de` never does by itself; it is left
+    out where it does not ship, or for another space.
+    """
+    base = registry.add_own(shipped / "base")
+    tuned = shipped / "fashion-de"
+    # A space that has its own text side has an active one: adding a second leaves that as it is.
+    if tuned.is_dir() and read_card(tuned).space == base.space:
+        registry.add_own(tuned)
+    return base
+
+
+def _sync(folder: Path) -> None:
+    """A tower that is registered outlives a power cut."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            with file.open("rb") as opened:
+                os.fsync(opened.fileno())

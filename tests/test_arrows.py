@@ -48,6 +48,7 @@ def test_imports_flow_one_way(file: Path) -> None:
         ("open_clip", {"models.openclip"}),
         ("defusedxml", {"indexer.feeds"}),
         ("sentencepiece", {"models.sentence_encoder"}),
+        ("sqlalchemy", {"app.jobs", "app.settings"}),
         ("safetensors", {"models.bundled", "models.cards", "models.finetune"}),
     ],
 )

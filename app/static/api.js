@@ -1,6 +1,8 @@
 // The service's HTTP interface, as the page uses it.
 
 export const PAGE = 24;
+/** Hits on each side of a comparison. */
+export const SIDE = 12;
 /** The service answers no deeper than this: offset + limit ≤ 1,000. */
 export const DEPTH = 1000;
 
@@ -53,6 +55,10 @@ export const item = (id, { signal } = {}) => call(itemUrl(id), { signal });
 
 /** What each text tower reads of the words, the active one first. */
 export const explain = (words, { signal } = {}) => call(`/explain?${new URLSearchParams({ q: words })}`, { signal });
+
+/** What two text towers find for the same words. */
+export const compare = (words, { a, b }, { limit = SIDE, signal } = {}) =>
+  call(`/compare?${new URLSearchParams({ q: words, a, b, limit })}`, { signal });
 
 /** Points an <img> at a picture of the service, in the sizes that it offers. */
 export function show(img, picture, widths, sizes) {

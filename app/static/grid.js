@@ -11,11 +11,11 @@ const SIZES = "(min-width: 100rem) 15vw, (min-width: 64rem) 22vw, (min-width: 40
 export const similarUrl = (id) => `/?similar=${encodeURIComponent(id)}`;
 
 /** One hit. Its button opens the item; its link leads to similar ones, and to a tab of its own if asked to. */
-function card(hit) {
+function card(hit, sizes = SIZES) {
   const tile = make("span", { className: "tile" });
   if (hit.image) {
     const img = picture({ loading: "lazy" });
-    show(img, hit.image, [320, 640], SIZES);
+    show(img, hit.image, [320, 640], sizes);
     tile.append(img);
   }
   const open = make(
@@ -41,14 +41,14 @@ function card(hit) {
   return li;
 }
 
-/** Fills the grid anew. */
-export function fill(grid, hits) {
-  grid.replaceChildren(...hits.map(card));
+/** Fills the grid anew; `sizes` says how wide its tiles are, where not as wide as on the page of hits. */
+export function fill(grid, hits, sizes) {
+  grid.replaceChildren(...hits.map((hit) => card(hit, sizes)));
 }
 
 /** Adds a further page of hits and returns its first card. */
 export function extend(grid, hits) {
-  const cards = hits.map(card);
+  const cards = hits.map((hit) => card(hit));
   grid.append(...cards);
   return cards[0];
 }

@@ -1,6 +1,7 @@
 // The page: what is looked for, the answer to it, and the way back.
 
 import * as api from "./api.js";
+import * as compare from "./compare.js";
 import { make } from "./element.js";
 import * as examples from "./examples.js";
 import * as fields from "./fields.js";
@@ -15,9 +16,10 @@ const $ = (id) => document.getElementById(id);
 /**
  * One entry of the browser's history.
  * @typedef {object} Page
- * @property {{words?: string, picture?: Blob, preview?: HTMLCanvasElement, similar?: string}} view what is looked for; empty on the start page
- * @property {object[]} hits all pages so far
- * @property {object} [answer] the latest answer: total, took_ms
+ * @property {{words?: string, picture?: Blob, preview?: HTMLCanvasElement, similar?: string, compare?: {a: string, b: string}}} view
+ *   what is looked for; empty on the start page. `compare` names two towers, "" for any
+ * @property {object[]} hits all pages so far, or both sides
+ * @property {object} [answer] the latest answer: total, took_ms; or a comparison
  * @property {object} [source] the item whose similar ones these are
  * @property {api.Problem} [problem]
  * @property {object | api.Problem} [explained] what the towers read of the words, once somebody wanted to know
@@ -41,11 +43,14 @@ function viewOf(address) {
   const similar = parameters.get("similar");
   const words = parameters.get("q")?.trim();
   if (similar) return { similar };
+  const [a, b] = ["a", "b"].map((side) => parameters.get(side));
+  if (words && (a ?? b) !== null) return { words, compare: { a: a ?? "", b: b ?? "" } };
   return words ? { words } : {};
 }
 
-function addressOf({ words, similar }) {
+function addressOf({ words, similar, compare: sides }) {
   if (similar) return grid.similarUrl(similar);
+  if (sides) return compare.compareUrl(words, sides);
   return words ? `/?${new URLSearchParams({ q: words })}` : "/";
 }
 
@@ -108,7 +113,7 @@ async function look() {
   const slow = setTimeout(render, 150);
   try {
     if (asked.view.similar && !asked.source) findSource(asked);
-    asked.answer = await api.search(asked.view, { signal });
+    asked.answer = await (asked.view.compare ? lookTwice(asked, signal) : api.search(asked.view, { signal }));
     asked.hits = asked.answer.hits;
   } catch (error) {
     if (signal.aborted) return;
@@ -119,6 +124,18 @@ async function look() {
   }
   render();
 }
+
+/** What two towers find; the address then names both, so that it can be shared. */
+async function lookTwice(asked, signal) {
+  const { words } = asked.view;
+  if (!asked.explained?.towers) asked.explained = await api.explain(words, { signal });
+  asked.view = { words, compare: compare.pair(towersOf(asked), asked.view.compare) };
+  history.replaceState(history.state, "", addressOf(asked.view));
+  const answer = await api.compare(words, asked.view.compare, { signal });
+  return { ...answer, hits: [...answer.a.hits, ...answer.b.hits] };
+}
+
+const towersOf = ({ explained }) => explained.towers.map((tower) => tower.text_tower);
 
 /** What a shared link to similar items is about. Its hits do not wait for this, nor does leaving the page stop it. */
 async function findSource(asked) {
@@ -177,15 +194,26 @@ function render() {
   document.body.classList.toggle("start", isStart());
   $("start").hidden = !isStart();
   renderHeading();
-  if (page.busy) grid.wait($("grid"));
+  $("comparison").hidden = !page.view.compare;
+  if (page.view.compare) renderComparison();
+  else if (page.busy) grid.wait($("grid"));
   else grid.fill($("grid"), page.hits);
-  $("grid").setAttribute("aria-busy", Boolean(page.busy));
+  for (const id of ["grid", "comparison"]) $(id).setAttribute("aria-busy", Boolean(page.busy));
   renderSummary();
   renderReading();
 }
 
+function renderComparison() {
+  $("grid").replaceChildren();
+  if (page.explained?.towers) compare.offer($("comparison"), towersOf(page), page.view.compare);
+  if (page.busy) compare.wait($("comparison"));
+  else if (page.answer) compare.fill($("comparison"), page.answer);
+  else compare.clear($("comparison"));
+}
+
 function heading() {
   const { words, picture: file, similar } = page.view;
+  if (page.view.compare) return text("compare_title", words);
   if (similar) return text("similar_title", page.source ? fields.title(page.source) : "…");
   if (file) return words ? text("picture_words_title", words) : text("picture_title");
   return text("words_title", words);
@@ -207,14 +235,18 @@ function renderSummary() {
   const status = $("status");
   const more = $("more");
   status.textContent = page.busy ? text("searching") : "";
-  if (!page.busy && answer) {
+  $("single").hidden = !page.view.compare;
+  $("single").href = addressOf({ words: page.view.words });
+  if (page.view.compare) {
+    if (!page.busy && answer) status.textContent = text("overlap", fields.count(answer.overlap), fields.count(answer.a.hits.length));
+  } else if (!page.busy && answer) {
     const time = fields.milliseconds(answer.took_ms.total);
     const total = fields.count(answer.total);
     if (!hits.length) status.textContent = text("nothing");
     else if (hits.length >= answer.total) status.textContent = text("count_all", total, time);
     else status.textContent = text("count", fields.count(hits.length), total, time);
   }
-  more.hidden = page.busy || !answer || answer.exhausted || hits.length >= Math.min(answer.total, api.DEPTH);
+  more.hidden = page.busy || !answer || page.view.compare || answer.exhausted || hits.length >= Math.min(answer.total, api.DEPTH);
   more.removeAttribute("aria-disabled");
   more.textContent = text("more");
   renderProblem();
@@ -223,7 +255,7 @@ function renderSummary() {
 function renderReading() {
   $("reading").hidden = !page.view.words;
   if (!page.explained) reading.wait($("read"));
-  else if (page.explained.towers) reading.fill($("read"), page.explained.towers);
+  else if (page.explained.towers) reading.fill($("read"), page.explained.towers, compare.compareUrl(page.view.words, page.view.compare));
   else reading.fail($("read"), page.explained);
 }
 
@@ -246,7 +278,7 @@ function cures(code) {
     return el;
   };
   if (["image_unreadable", "too_large"].includes(code)) return [button("other_picture", () => $("file").click())];
-  if (["item_not_found", "query_too_long"].includes(code)) return [];
+  if (["item_not_found", "query_too_long", "tower_not_found", "space_mismatch"].includes(code)) return [];
   return [button("again", askAgain)];
 }
 
@@ -278,7 +310,7 @@ async function take(file) {
 function submit() {
   const words = $("words").value.trim();
   if (chosen) go({ words, picture: chosen.file, preview: chosen.preview });
-  else if (words) go({ words });
+  else if (words) go(page.view.compare ? { words, compare: page.view.compare } : { words });
   else if (!isStart()) go({});
 }
 
@@ -355,12 +387,15 @@ function wire() {
   });
   $("skip").addEventListener("click", (event) => {
     event.preventDefault();
-    ($("grid").querySelector(".open") ?? $("words")).focus();
+    ($("results").querySelector(".open") ?? $("words")).focus();
   });
   document.addEventListener("click", ownLink);
   document.addEventListener("keydown", slash);
-  $("grid").addEventListener("click", openCard);
-  $("grid").addEventListener("keydown", (event) => grid.walk($("grid"), event));
+  for (const list of [$("grid"), ...compare.lists($("comparison"))]) {
+    list.addEventListener("click", openCard);
+    list.addEventListener("keydown", (event) => grid.walk(list, event));
+  }
+  $("comparison").addEventListener("change", () => go({ words: page.view.words, compare: compare.choice($("comparison")) }));
   $("more").addEventListener("click", lookFurther);
   $("reading").addEventListener("toggle", explain);
   $("item").addEventListener("click", (event) => {

@@ -16,8 +16,11 @@ export function fail(panel, { code }) {
   panel.replaceChildren(make("p", {}, problemText(code).join(": ")));
 }
 
-/** What the towers read; those that read alike are shown once, and named only where there are others. */
-export function fill(panel, towers) {
+/**
+ * What the towers read; those that read alike are shown once, and named only where there are others.
+ * @param {string} compareUrl where several towers' answers can be compared
+ */
+export function fill(panel, towers, compareUrl) {
   const alike = new Map();
   for (const tower of towers) {
     const pieces = JSON.stringify([tower.pieces, tower.cut]);
@@ -28,6 +31,7 @@ export function fill(panel, towers) {
       const names = group.map((tower) => tower.text_tower).join(", ");
       return [...(alike.size > 1 ? [make("h3", {}, names)] : []), ...read(group[0])];
     }),
+    ...(towers.length > 1 ? [make("a", { className: "way", href: compareUrl }, text("compare"))] : []),
   );
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ OPERATIONS = [
     ("/search", "GET"),
     ("/search", "POST"),
     ("/search/image", "POST"),
+    ("/compare", "GET"),
     ("/explain", "GET"),
     ("/items/{id}", "GET"),
     ("/items/{id}/similar", "GET"),
@@ -50,19 +52,50 @@ OPERATIONS = [
     ("/livez", "GET"),
     ("/readyz", "GET"),
     ("/metrics", "GET"),
+    ("/admin/reindex", "POST"),
+    ("/admin/finetune", "POST"),
+    ("/admin/evaluate", "POST"),
+    ("/admin/jobs", "GET"),
+    ("/admin/jobs/{id}", "GET"),
+    ("/admin/jobs/{id}/events", "GET"),
+    ("/admin/jobs/{id}/report", "GET"),
+    ("/admin/jobs/{id}/cancel", "POST"),
+    ("/admin/towers", "GET"),
+    ("/admin/towers/active", "PUT"),
+    ("/admin/towers/rollback", "POST"),
+    ("/admin/towers/{id}", "DELETE"),
+    ("/admin/indexes", "GET"),
+    ("/admin/indexes/active", "PUT"),
 ]
-REFUSING = ["/search", "/search/image", "/explain", "/items/{id}/similar", "/images/{id}"]
+REFUSING = [
+    "/search",
+    "/search/image",
+    "/compare",
+    "/explain",
+    "/items/{id}/similar",
+    "/images/{id}",
+    "/admin/reindex",
+    "/admin/finetune",
+    "/admin/evaluate",
+    "/admin/towers/active",
+    "/admin/indexes/active",
+]
 """The paths to which something can be sent that the document forbids."""
+KEY = "key-of-the-fuzz-test"
 CASES = [(path, method, GenerationMode.POSITIVE) for path, method in OPERATIONS] + [
     (path, method, GenerationMode.NEGATIVE) for path, method in OPERATIONS if path in REFUSING
 ]
 
 
 @pytest.fixture(scope="module")
-def document(home: Path) -> Iterator[str]:
-    """The address of the document of a running service."""
-    with serving(home) as url:
-        yield f"{url}/openapi.json"
+def document(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the document of a running service with a home of its own, whose operator we are."""
+    copied = tmp_path_factory.mktemp("fuzz") / "home"
+    shutil.copytree(home, copied, symlinks=True)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("VITRINE_ADMIN_KEY", KEY)
+        with serving(copied) as url:
+            yield f"{url}/openapi.json"
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +127,7 @@ def test_no_request_breaks_the_documents_promises(
         )
         @given(case=api[path][method].as_strategy(generation_mode=mode))
         def fuzz(case: Case[Any]) -> None:
-            case.call_and_validate(session=session, checks=CHECKS)
+            headers = {"Authorization": f"Bearer {KEY}"} if path.startswith("/admin/") else None
+            case.call_and_validate(session=session, checks=CHECKS, headers=headers)
 
         fuzz()

@@ -71,3 +71,48 @@ def test_an_argument_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch
 def test_every_setting_says_what_it_is_for() -> None:
     """Each has a description for the operator."""
     assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_what_is_set_to_nothing_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compose file hands on empty variables: no key opens /admin then, and no catalogue is read."""
+    for name in ("ADMIN_KEY", "ADMIN_KEY_FILE", "CATALOGUE", "IMAGES", "DATABASE_URL"):
+        monkeypatch.setenv(f"VITRINE_{name}", "")
+    settings = Settings(home=Path("/srv/a home"))
+    assert (settings.admin_key, settings.catalogue, settings.images) == (None, None, None)
+    assert settings.jobs_url == "sqlite:////srv/a%20home/jobs.sqlite"
+
+
+def test_the_admin_key_may_be_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without the line's end; an empty file, and a key beside it, are refused. No text shows the key."""
+    monkeypatch.setenv("VITRINE_ADMIN_KEY_FILE", str(tmp_path / "key"))
+    (tmp_path / "key").write_text("geheim\n")
+    settings = Settings()
+    assert settings.admin_key is not None
+    assert settings.admin_key.get_secret_value() == "geheim"
+    assert "geheim" not in f"{settings!r} {settings}"
+    monkeypatch.setenv("VITRINE_ADMIN_KEY", "another")
+    with pytest.raises(ValidationError, match="both set") as refused:
+        Settings()
+    assert "another" not in str(refused.value)
+    monkeypatch.delenv("VITRINE_ADMIN_KEY")
+    (tmp_path / "key").write_text("\n")
+    with pytest.raises(ValidationError, match="holds no key"):
+        Settings()
+
+
+@pytest.mark.parametrize("spelled", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_jobs_may_be_kept_in_postgresql(monkeypatch: pytest.MonkeyPatch, spelled: str) -> None:
+    """By its URL as its own tools spell it, with a password that needs quoting."""
+    monkeypatch.setenv("VITRINE_DATABASE_URL", f"{spelled}://shop:a%2Fb@db:5433/vitrine")
+    assert Settings().jobs_url == "postgresql+psycopg://shop:a%2Fb@db:5433/vitrine"
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://u:geheim@db/x", "geheim", "postgresql://u:geheim@db:port/x", "sqlite://"]
+)
+def test_another_database_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """The error says what can be had instead, and does not repeat what may hold a password."""
+    monkeypatch.setenv("VITRINE_DATABASE_URL", url)
+    with pytest.raises(ValidationError, match="expected postgresql://") as refused:
+        Settings()
+    assert "geheim" not in str(refused.value)

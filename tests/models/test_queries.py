@@ -117,7 +117,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 def test_what_is_not_utf8_is_refused(tmp_path: Path) -> None:
     """Latin-1 umlauts are not guessed at."""
     path = written(tmp_path, "a.csv", "query,item\ngrün,1\n", "latin-1")
-    with pytest.raises(QueriesError, match=r"a\.csv cannot be read as a query set: 'utf-8' codec"):
+    with pytest.raises(QueriesError, match=r"a\.csv cannot be read as a query set: line 2 is not UTF-8 \(Latin-1"):
         read_pairs(path)
 
 

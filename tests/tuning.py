@@ -1,0 +1,60 @@
+"""A shop with words of its own, which no base knows, and a tuning small enough for a test."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from indexer.drawn import Garment, garments
+from indexer.guards import GARMENTS, SEED, write_vectors
+from indexer.store import open_current
+from models.bundled import open_text
+from models.splits import part_of
+from tests.conftest import DRAWN_ITEMS
+
+WORDS = dict(
+    zip(
+        ["black", "white", "grey", "red", "pink", "orange", "yellow", "green"]
+        + ["olive", "turquoise", "light blue", "blue", "navy", "purple", "brown", "beige"],
+        ["kralm", "omeff", "dossu", "blint", "zibbe", "nuvol", "tarpo", "grefi"]
+        + ["hukka", "mirse", "lopta", "vorpe", "sefti", "quanz", "bolge", "fendu"],
+        strict=True,
+    )
+)
+RECIPE: dict[str, Any] = {"trainable": "projection", "epochs": 5, "batch": 40, "lr": 2e-3, "negatives": 0}
+"""Seconds, and enough to learn 16 words."""
+
+
+def own_home(home: Path, folder: Path) -> Path:
+    """A copy of a home to change, in which the drawn guard set is already embedded: each garment's vector is
+    that of its English name, which is near its picture's and takes no time."""
+    copy = folder / "own-home"
+    shutil.copytree(home, copy, symlinks=True)
+    names = [f"{garment.colour} {garment.kind}" for garment in garments(SEED, GARMENTS)]
+    write_vectors(copy, open_current(copy).space, open_text().encode(names).astype("float16"))
+    return copy
+
+
+def own_pairs(folder: Path) -> tuple[Path, Path]:
+    """Files of pairs to learn from and to decide with, in the shop's own words; no product is in both."""
+    shop = garments(0, DRAWN_ITEMS)
+    products = sorted({garment.product for garment in shop if part_of(garment.product) == "train"})
+    deciding = set(products[:3])
+    return (
+        write_pairs(folder / "pairs.jsonl", (one for one in shop if one.product not in deciding)),
+        write_pairs(folder / "gate.jsonl", (one for one in shop if one.product in deciding)),
+    )
+
+
+def write_pairs(path: Path, shop: Iterable[Garment]) -> Path:
+    """Four queries for each garment."""
+    lines = []
+    for garment in shop:
+        word, kind, kind_de = WORDS[garment.colour], garment.kind, garment.kind_de
+        for query in (f"{word} {kind}", f"{kind} {word}", f"{word} {kind_de}", f"{kind_de} in {word}"):
+            lines.append(json.dumps({"query": query, "item": garment.id}) + "\n")
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
