@@ -12,7 +12,7 @@ def fuse(module: nn.Module) -> None:
     The running mean and variance are constants by then, so both together are one linear map (Jacob et al.
     2018, arXiv:1712.05877, 3.2).
     """
-    from timm.layers import BatchNormAct2d  # noqa: PLC0415 - takes seconds
+    from timm.layers.norm_act import BatchNormAct2d  # noqa: PLC0415 - takes seconds
 
     before: tuple[str, nn.Conv2d] | None = None
     for name, child in list(module.named_children()):
