@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.cards import WEIGHTS, Card, content_hash, read_card, read_weights, space_of
+from models.fused import fuse
 from models.half_linear import halve
 from models.preprocessing import Pixels, Preprocessing
 from models.sentence_encoder import WIDTH, Batch, SentenceEncoder, Tokenizer, collate
@@ -169,6 +170,7 @@ def open_image(folder: Path = SHIPPED / "image", device: Device = "auto") -> Bun
         raise TowerError(f"tower {card.id} is of the family {card.family!r}, not {IMAGE_FAMILY!r}")
     module = ImageModule()
     _load(module, folder, card)
+    fuse(module.eval())
     return BundledImage(card, module, _device(device))
 
 

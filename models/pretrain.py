@@ -504,7 +504,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         pair,
         options.out,
         {
-            "recipe": asdict(config) | {"tables": options.table},
+            "recipe": asdict(config)
+            | {"tables": [f"{path.parent.name}/{path.name}={weight:g}" for path, weight in named]},
             "data": rows,
             "terms": options.terms,
             "metrics": metrics,
