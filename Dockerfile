@@ -17,7 +17,8 @@ RUN useradd --uid 10001 --create-home vitrine \
     && mkdir -p /var/lib/vitrine /data \
     && chown vitrine /var/lib/vitrine
 COPY --from=build /opt/vitrine /opt/vitrine
-ENV PATH=/opt/vitrine/bin:$PATH VITRINE_HOME=/var/lib/vitrine
+# Reports are plotted with matplotlib, which keeps a cache.
+ENV PATH=/opt/vitrine/bin:$PATH VITRINE_HOME=/var/lib/vitrine VITRINE_DATA=/data MPLCONFIGDIR=/tmp/matplotlib
 USER vitrine
 VOLUME /var/lib/vitrine
 EXPOSE 8000

@@ -1,4 +1,5 @@
 # make demo     a shop to search at http://localhost:8000     CATALOGUE=path [IMAGES=path] for your own
+#               prints a key for its /admin, a new one each time; VITRINE_ADMIN_KEY=… sets your own
 # make test     all tests
 # make check    what CI runs: format, lint, types, tests
 # make bench    speed, as ratios and rates of one run
@@ -22,8 +23,16 @@ install: .venv/installed
 demo: install
 	@test '$(CATALOGUE)' != demo/catalogue.csv -o -e demo/catalogue.csv || $(BIN)/vitrine demo demo
 	$(BIN)/vitrine index '$(CATALOGUE)' $(if $(IMAGES),--images '$(IMAGES)')
-	@echo 'Open http://localhost:8000 (Ctrl-C ends it)'
-	$(BIN)/vitrine serve
+	@echo 'Search:  http://localhost:8000 (Ctrl-C ends it)'; \
+	if [ -z "$$VITRINE_ADMIN_KEY$$VITRINE_ADMIN_KEY_FILE" ]; then \
+	    VITRINE_ADMIN_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_hex(16))'); \
+	    export VITRINE_ADMIN_KEY; \
+	    told="key: $$VITRINE_ADMIN_KEY"; \
+	else \
+	    told='with the key that you have set'; \
+	fi; \
+	echo "Admin:   http://localhost:8000/admin ($$told)"; \
+	exec $(BIN)/vitrine serve
 
 test: install
 	$(BIN)/pytest

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.store import IndexVersion, open_current
+from indexer.store import IndexVersion, SpaceMismatch, open_current
 from indexer.tables import plain_name
 from models.evaluate import Evaluation, Search, evaluate
 from models.queries import Pair
@@ -41,7 +41,7 @@ def measure(
     """
     index = open_current(home)
     registry = Registry(home)
-    named = list(dict.fromkeys(towers or [registry.active(index.space) or "base"]))
+    named = list(dict.fromkeys(towers or [active_in(registry, index)]))
     for name in named:
         index.require_space("text", name, registry.card(name).space)
     total = len({pair.query for pair in pairs})
@@ -53,6 +53,23 @@ def measure(
     items = dict.fromkeys(pair.item for pair in pairs)
     absent = sum(index.row(item) is None for item in items)
     return Measured(index, evaluations, attributes_of(index, items), absent)
+
+
+def active_in(registry: Registry, index: IndexVersion) -> str:
+    """The tower that answers searches of this index where none is named. Raises SpaceMismatch."""
+    active = registry.active(index.space)
+    if active is None:
+        raise SpaceMismatch(
+            f"index {index.version} is of the space {index.space}, in which no text tower is active: "
+            "activate a tower of this space, or build the index anew"
+        )
+    return active
+
+
+def described(file: Path, split: str | None, lang: str | None) -> str:
+    """Which rows of which query set, as a report names them."""
+    parts = [file.name, f"split {split}" if split else "", f"language {lang}" if lang else ""]
+    return ", ".join(filter(None, parts))
 
 
 def _searcher(index: IndexVersion, stage: str, total: int, report: Callable[[str, int, int], None]) -> Search:

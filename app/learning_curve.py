@@ -21,7 +21,7 @@ from app.tuning import learn
 from app.tuning_options import Follower, Options
 from models.evaluate import Evaluation
 from models.queries import Pair
-from models.significance import confidence
+from models.significance import confidence, paired
 from models.splits import place_of
 
 PAGE, CURVE, RESULTS = "index.html", "curve.svg", "results.json"
@@ -63,7 +63,10 @@ def learning_curve(
     """
     ground = prepare(home, file, options, follower)
     ordered = _ordered(ground)
-    there = sum(len(part) for part in vars(ground.parts).values())
+    of_the_file = [ground.parts.train, ground.parts.val]
+    if options.gate is None:
+        of_the_file.append(ground.parts.gate)
+    there = sum(map(len, of_the_file))
     base = ground.measure(ground.base, ground.parts.gate, ground.gallery)
     measured = []
     for pairs in sorted({min(size, there) for size in sizes}):
@@ -134,6 +137,7 @@ class _Named:
 
 def _numbers(curve: Curve) -> dict[str, Any]:
     """What results.json holds; plot and page are made from it."""
+    before = curve.base.values(DRAWN)
     return {
         "file": curve.file,
         "index": curve.index,
@@ -147,6 +151,7 @@ def _numbers(curve: Curve) -> dict[str, Any]:
                 "learnt": size.learnt,
                 "alpha": size.alpha,
                 "measures": _means(size.evaluation),
+                "gain": {DRAWN: asdict(paired(before, size.evaluation.values(DRAWN)))},
             }
             for size in curve.sizes
         ],
@@ -161,12 +166,14 @@ def _means(evaluation: Evaluation) -> dict[str, dict[str, float]]:
 
 
 def _plot(numbers: Mapping[str, Any]) -> str:
+    base = numbers["base"][DRAWN]["mean"]
+    gains = [size["gain"][DRAWN] for size in numbers["sizes"]]
     return plots.growth(
         f"{DRAWN} after tuning on more and more pairs",
         [size["pairs"] for size in numbers["sizes"]],
-        [plots.Point(**size["measures"][DRAWN]) for size in numbers["sizes"]],
-        plots.Point(**numbers["base"][DRAWN]),
-        x="pairs (twice as many are always as far)",
+        [plots.Point(*(base + gain[end] for end in ("mean", "low", "high"))) for gain in gains],
+        base,
+        x="pairs",
     )
 
 

@@ -22,7 +22,7 @@ from app.jobs import Jobs
 from app.middleware import BodyLimit, Measured, RawIds, TooBusy
 from app.problems import answer_with_problems
 from app.routes import admin_jobs, admin_versions, compare, explain, items, ops, search
-from app.security import SecurityHeaders
+from app.security import FRAMES_REPORTS, SecurityHeaders
 from app.settings import Settings
 from app.watcher import Watcher
 from indexer.store import current_version
@@ -64,6 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
     for routes in (search, compare, explain, items, admin_jobs, admin_versions, ops):
         app.include_router(routes.router)
     app.get("/", include_in_schema=False)(_page)
+    app.get("/admin", include_in_schema=False)(_admin_page)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     # The last one added is the first that a request meets.
     app.add_middleware(TooBusy, most=settings.max_requests)
@@ -90,6 +91,10 @@ def _queue_first_index(settings: Settings, jobs: Jobs) -> None:
 
 def _page() -> FileResponse:
     return FileResponse(_STATIC / "index.html")
+
+
+def _admin_page() -> FileResponse:
+    return FileResponse(_STATIC / "admin.html", headers=FRAMES_REPORTS)
 
 
 class PublicCors:

@@ -138,12 +138,11 @@ def curves(title: str, towers: Sequence[Sequence[float]], *, x: str) -> str:
         return _svg(figure, title)
 
 
-def growth(title: str, amounts: Sequence[int], points: Sequence[Point], base: Point, *, x: str) -> str:
+def growth(title: str, amounts: Sequence[int], points: Sequence[Point], base: float, *, x: str) -> str:
     """The second tower's line through a point with whiskers at each amount, on a scale where twice as much is
-    always as far; the first one's as a level line with its interval, whatever the amount."""
+    always as far; the first one's is level, whatever the amount."""
     with _figure(3.6) as (figure, axes):
-        axes.axhspan(base.low, base.high, color=_colour(0), alpha=0.12, linewidth=0)
-        axes.axhline(base.mean, color=_colour(0), linestyle=_LINES[1], linewidth=1.6)
+        axes.axhline(base, color=_colour(0), linestyle=_LINES[1], linewidth=1.6)
         axes.vlines(
             amounts,
             [point.low for point in points],
@@ -169,7 +168,7 @@ def growth(title: str, amounts: Sequence[int], points: Sequence[Point], base: Po
         axes.set_xlim(amounts[0] / 1.25, amounts[-1] * 1.35)
         axes.set_xticks(amounts, [f"{amount:,}" for amount in amounts])
         axes.minorticks_off()
-        low, high = min(base.low, *(p.low for p in points)), max(base.high, *(p.high for p in points))
+        low, high = min(base, *(point.low for point in points)), max(base, *(point.high for point in points))
         axes.set_ylim(max(0, low - 0.02), min(1, high + 0.02))
         axes.set_xlabel(x)
         axes.grid(axis="y")

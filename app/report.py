@@ -70,7 +70,7 @@ def write_report(
     where `folder` holds anything else, or the evaluations are not of different towers on the same queries.
     """
     folder = folder.resolve()  # the report replaces what a link points to, not the link
-    _require_ours(folder)
+    require_ours(folder)
     _require_comparable(evaluations)
     summary = _summary(evaluations, index, attributes, queries, between)
     if verdict is not None:
@@ -85,7 +85,7 @@ def write_report(
     return folder / PAGE
 
 
-def _require_ours(folder: Path) -> None:
+def require_ours(folder: Path) -> None:
     """Passes where nothing is there, an empty folder, or a report."""
     if folder.exists() and not folder.is_dir():
         raise ReportError(f"{folder} is a file, and a report is a folder: name a new folder")
@@ -119,7 +119,7 @@ def _replacing(folder: Path) -> Iterator[Path]:
     staging.mkdir()
     try:
         yield staging
-        _require_ours(folder)  # it may have been filled meanwhile
+        require_ours(folder)  # it may have been filled meanwhile
         if folder.exists():
             folder.rename(old)
         try:

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from app.evaluation import measure
+from app.evaluation import described, measure
 from app.report import write_report
 from app.settings import Settings
 from app.tuning import tune
@@ -75,7 +75,7 @@ def evaluate(context: Context) -> dict[str, Any]:
         found.evaluations,
         index=found.index,
         attributes=found.attributes,
-        queries=queries.name,
+        queries=described(queries, parameters.get("split"), parameters.get("lang")),
         between=lambda: context.progress("writing", 0, 0),
     )
     return {evaluation.tower: evaluation.summary for evaluation in found.evaluations}

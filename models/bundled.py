@@ -216,6 +216,11 @@ def _load(module: nn.Module, folder: Path, card: Card) -> None:
     except RuntimeError as error:
         first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise TowerError(f"the weights of {card.id} do not fit the family {card.family}: {first}") from None
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise TowerError(
+                f"{name} of tower {card.id} holds what is no number: train it again, or delete it"
+            )
 
 
 def _device(name: Device) -> torch.device:

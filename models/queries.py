@@ -75,7 +75,7 @@ def judge_pairs(path: Path, texts: tuple[str, str] = ("query", "item")) -> tuple
 def choose(path: Path, pairs: list[Pair], *, split: str | None = None, lang: str | None = None) -> list[Pair]:
     """The pairs of one split or language, where told. Raises QueriesError if there is none."""
     chosen = _only(path, pairs, "split", split)
-    chosen = _only(path, chosen, "lang", lang)
+    chosen = _only(path, chosen, "lang", lang.lower() if lang else None)
     if not chosen:
         raise QueriesError(f"{path.name} has no rows: a query set has rows with `query` and `item`")
     return chosen
@@ -132,7 +132,7 @@ def _pair(row: dict[str, Any], line: int, place: str, texts: tuple[str, str]) ->
         message = f"{place} has the weight {given!r}: a weight is a number above 0"
         return Fault(line, "a weight that is not a number above 0", message)
     lang, split = (str(row[name]) if row.get(name) else None for name in ("lang", "split"))
-    return Pair(query, item, lang, weight, split, line)
+    return Pair(query, item, lang.lower() if lang else None, weight, split, line)
 
 
 def _is_whole(text: str) -> bool:
@@ -162,6 +162,6 @@ def _only(path: Path, pairs: list[Pair], column: str, wanted: str | None) -> lis
         return pairs
     chosen = [pair for pair in pairs if getattr(pair, column) == wanted]
     if not chosen:
-        there = sorted({str(getattr(pair, column)) for pair in pairs})
+        there = sorted({getattr(pair, column) or "none" for pair in pairs})
         raise QueriesError(f"{path.name} has no row with {column} {wanted!r}: it has {', '.join(there)}")
     return chosen

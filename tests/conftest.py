@@ -91,8 +91,9 @@ def shop_url(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 class serving:  # noqa: N801 - used as `with serving(home) as url`
     """A real server on a free port of this machine, in a thread."""
 
-    def __init__(self, home: Path) -> None:
-        config = uvicorn.Config(create_app(Settings(home=home)), port=0, log_level="warning")
+    def __init__(self, home: Path, **settings: Any) -> None:
+        app = create_app(Settings(home=home, **settings))
+        config = uvicorn.Config(app, port=0, log_level="warning")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run)
 

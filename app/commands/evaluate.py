@@ -35,12 +35,15 @@ def evaluate(
     home: Home = None,
 ) -> None:
     """Scores text towers on a query set against the current index."""
-    from app.evaluation import measure
+    from app.evaluation import described, measure
     from app.progress import progress
+    from app.report import require_ours, write_report
     from app.tables import tables
     from models.queries import read_pairs
 
     pairs = read_pairs(queries, split=split, lang=lang)
+    if report is not None:
+        require_ours(report)
     with progress() as told:
         found = measure(settings_of(home).home, pairs, text_tower or (), told)
     if found.absent:
@@ -50,9 +53,11 @@ def evaluate(
     else:
         print("\n\n".join(tables(found.evaluations)))
     if report is not None:
-        from app.report import write_report
-
         page = write_report(
-            report, found.evaluations, index=found.index, attributes=found.attributes, queries=queries.name
+            report,
+            found.evaluations,
+            index=found.index,
+            attributes=found.attributes,
+            queries=described(queries, split, lang),
         )
         note(f"report: {page}")

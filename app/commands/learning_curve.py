@@ -66,15 +66,21 @@ def _sizes(text: str) -> list[int]:
 def _table(curve: Curve) -> str:
     from app.learning_curve import DRAWN, MEASURES
     from app.tables import aligned
-    from models.significance import confidence
+    from models.significance import paired
 
-    lines = [["pairs", "learnt", *MEASURES, f"{DRAWN}, 95% interval", "mAP@20 against the base"]]
-    measured = [("none", 0, curve.base)]
-    measured += [(f"{size.pairs:,}", size.learnt, size.evaluation) for size in curve.sizes]
+    lines = [["pairs", "learnt", *MEASURES, f"gain in {DRAWN}, 95% interval", "in mAP@20"]]
+    lines.append(["none", "0", *(f"{curve.base.summary[measure]:.4f}" for measure in MEASURES), "", ""])
     before = curve.base.summary["mAP@20"]
-    for name, learnt, evaluation in measured:
-        interval = confidence(evaluation.values(DRAWN))
-        gain = f"{evaluation.summary['mAP@20'] / before - 1:+.1%}" if learnt and before else ""
-        means = [f"{evaluation.summary[measure]:.4f}" for measure in MEASURES]
-        lines.append([name, f"{learnt:,}", *means, f"[{interval.low:.4f}, {interval.high:.4f}]", gain])
+    for size in curve.sizes:
+        means = size.evaluation.summary
+        gain = paired(curve.base.values(DRAWN), size.evaluation.values(DRAWN))
+        lines.append(
+            [
+                f"{size.pairs:,}",
+                f"{size.learnt:,}",
+                *(f"{means[measure]:.4f}" for measure in MEASURES),
+                f"{gain.mean:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]",
+                f"{means['mAP@20'] / before - 1:+.1%}" if before else "",
+            ]
+        )
     return aligned(lines)

@@ -15,7 +15,8 @@ export class Problem extends Error {
   }
 }
 
-async function call(url, options) {
+/** The service's answer, whatever it is made of; throws a Problem where it refuses. */
+export async function ask(url, options) {
   let response;
   try {
     response = await fetch(url, options);
@@ -23,11 +24,19 @@ async function call(url, options) {
     if (error.name === "AbortError") throw error;
     throw new Problem("offline");
   }
+  if (response.ok) return response;
   // A proxy in front of the service may answer in HTML, whatever the status.
   const body = await response.json().catch(() => null);
   options.signal?.throwIfAborted();
-  if (response.ok && body) return body;
   throw new Problem(body?.code ?? `http_${response.status}`, body?.detail ?? body?.title);
+}
+
+async function call(url, options) {
+  const response = await ask(url, options);
+  const body = await response.json().catch(() => null);
+  options.signal?.throwIfAborted();
+  if (body) return body;
+  throw new Problem(`http_${response.status}`);
 }
 
 const itemUrl = (id) => `/items/${encodeURIComponent(id)}`;

@@ -147,6 +147,14 @@ const TEXTS = {
   },
 };
 
+/** Adds the texts of another page; where a name is taken, theirs are meant. */
+export function extend(texts) {
+  for (const [name, more] of Object.entries(texts)) {
+    const problems = { ...TEXTS[name].problems, ...more.problems };
+    Object.assign(TEXTS[name], more, { problems });
+  }
+}
+
 /** @returns {"de" | "en"} the visitor's last choice, else the browser's; German for everybody else */
 function firstLanguage() {
   const wanted = [stored(), navigator.language?.slice(0, 2).toLowerCase()];

@@ -23,9 +23,9 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from app.cli import main
+from app.engine import Engine, TextTerm
 from app.evaluation import attributes_of
 from app.tables import by_language
-from app.engine import Engine, TextTerm
 from indexer.store import builder_lock, current_version, open_current
 from models.cards import read_card
 from models.evaluate import Evaluation, QueryResult, read_results

@@ -6,7 +6,7 @@ import re
 import warnings
 from xml.etree import ElementTree
 
-from app.plots import Point, curves, intervals
+from app.plots import Point, curves, growth, intervals
 
 SURE = Point(0.5, 0.4, 0.6)
 
@@ -28,10 +28,10 @@ def two_rows(**options: list[int]) -> str:
 def test_a_plot_is_named_and_wears_the_colours_of_the_page() -> None:
     """One element with a role and a label; properties instead of colours; no style that rules the page, no
     address, and no id that is not referred to."""
-    for svg in (two_rows(), curves("Ranks", [[0.1, 0.5, 0.9]] * 3, x="rank")):
+    for svg in (two_rows(), curves("Ranks", [[0.1, 0.5, 0.9]] * 3, x="rank"), growing()):
         root = ElementTree.fromstring(svg)
         assert (root.tag, root.get("role")) == ("svg", "img")
-        assert root.get("aria-label") in ("Colours", "Ranks")
+        assert root.get("aria-label") in ("Colours", "Ranks", "Growth")
         assert "var(--tower-2)" in svg
         assert re.findall(r"(?:fill|stroke): #\w+", svg) == []
         assert "<style" not in svg
@@ -62,3 +62,13 @@ def test_a_name_of_any_script_or_none_is_a_label() -> None:
         "赤い",
         "x" * 23 + "…",
     ]
+
+
+def growing() -> str:
+    return growth("Growth", [100, 200], [SURE, Point(0.7, 0.6, 0.8)], 0.45, x="pairs")
+
+
+def test_amounts_and_means_are_written_along_a_growing_line() -> None:
+    """Two amounts below, and a mean at each point."""
+    texts = {text.text for text in ElementTree.fromstring(growing()).iter("text")}
+    assert {"100", "200", "0.50", "0.70", "pairs"} <= texts

@@ -420,12 +420,23 @@ def test_an_items_vector_is_the_unit_mean_of_its_pictures(tmp_path: Path) -> Non
     assert np.allclose(index.item_vector(0), unit(1, 1), atol=1e-6)
     assert np.allclose(index.item_vector(1), unit(0, 0, 1), atol=1e-6)
     assert index.item_vector(0).dtype == np.float32
+    assert np.array_equal(index.item_vectors(), [index.item_vector(0), index.item_vector(1)])
+    assert index.item_vectors().dtype == np.float32
 
 
 def test_pictures_that_cancel_out_give_no_direction(tmp_path: Path) -> None:
     """Opposite pictures have a mean of zero, which stays zero and never becomes nan."""
     publish(tmp_path, [unit(1), unit(-1)], items=[0, 0])
     assert open_current(tmp_path).item_vector(0).tolist() == [0] * 8
+    assert open_current(tmp_path).item_vectors().tolist() == [[0] * 8]
+
+
+def test_a_column_holds_a_field_of_every_item(home: Path) -> None:
+    """As the items' fields have it, in their order; the drawn shop's sizes are lists."""
+    index = open_current(home)
+    fields = index.fields(range(len(index)))
+    for name in ("title", "price", "sizes"):
+        assert index.column(name) == [each.get(name) for each in fields]
 
 
 def test_another_space_is_refused_by_name(tmp_path: Path) -> None:

@@ -18,12 +18,13 @@ from models.bundled import (
     TEXT_FAMILY,
     BundledImage,
     BundledText,
+    ImageModule,
     open_image,
     open_text,
     read_text,
     write_tower,
 )
-from models.cards import CARD, WEIGHTS, Card, content_hash, read_card, space_of
+from models.cards import CARD, WEIGHTS, Card, content_hash, read_card, read_weights, space_of
 from models.preprocessing import Pixels
 from models.towers import BUNDLED, TowerError, open_tower
 
@@ -134,6 +135,16 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         open_text(tmp_path)
 
 
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    """One NaN among the weights would find nothing for any query, in silence."""
+    card, module = read_text(SHIPPED / "base")
+    with torch.no_grad():
+        module.head[0].bias[3] = torch.nan
+    write_tower(tmp_path / "broken", module, id="broken", space=card.space)
+    with pytest.raises(TowerError, match=r"head\.0\.bias of tower broken holds what is no number"):
+        open_text(tmp_path / "broken")
+
+
 def test_a_written_text_tower_is_opened_again(text: BundledText, tmp_path: Path) -> None:
     """Written in float16 under its own id with its parent, it answers as before to that rounding."""
     parent = {"id": text.id, "weights": text.card.weights}
@@ -148,7 +159,9 @@ def test_a_written_text_tower_is_opened_again(text: BundledText, tmp_path: Path)
 
 def test_a_written_image_tower_keeps_its_space(image: BundledImage, tmp_path: Path) -> None:
     """The weights that ship are float16 already, so the same weights span the same space."""
-    written = write_tower(tmp_path, image.module, id="again")
+    module = ImageModule()
+    module.load_state_dict(read_weights(SHIPPED / "image", image.card))
+    written = write_tower(tmp_path, module, id="again")
     assert written.space == image.space
     assert written.family == IMAGE_FAMILY
     assert written.preprocessing is not None

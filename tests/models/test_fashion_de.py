@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from models import bundled, fashion_de
+from models import bundled, corpus, fashion_de
 from models.cards import read_card
+from models.queries import read_pairs
 from models.wise_ft import MAX_GUARD_LOSS
 
 
@@ -47,4 +48,10 @@ def test_the_recipe_writes_a_child_of_the_base(
     points = {point["alpha"]: point for point in card.metrics["sweep, mRR@20"]}
     chosen = points[card.recipe["alpha"]]
     assert chosen["guards"]["en"] >= points[0.0]["guards"]["en"] - MAX_GUARD_LOSS - 1e-9
+    gallery = fashion_de.Gallery(
+        [p for p in corpus.read_table(table) if p.row["split"] != "val"], bundled.open_image(device="cpu")
+    )
+    val = read_pairs(pairs, split="val")
+    assert fashion_de.mrr(val, gallery)(bundled.open_text(out)) == pytest.approx(chosen["score"], abs=0.02)
+    assert card.recipe["alpha"] == 0 or card.weights != base.weights
     assert card.data[-1] == {"name": "pairs.jsonl, train", "rows": 40}

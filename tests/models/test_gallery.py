@@ -14,7 +14,7 @@ def quiet() -> None:
 
 
 def test_the_nearest_come_first_and_ties_in_their_order() -> None:
-    """Of the unit vectors at 0°, 90°, 0° and 60°, the first axis finds the first and third, then the fourth."""
+    """Of the unit vectors at 0°, 90°, 0° and 60°, the first axis finds first and third, then the fourth."""
     vectors = np.array([[1, 0], [0, 1], [1, 0], [0.5, 0.75**0.5]], dtype=np.float32)
     found = Gallery(["a", "b", "c", "d"], vectors, quiet)
     axes = np.eye(2, dtype=np.float32)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models.queries import Pair, QueriesError, read_pairs
+from models.queries import Pair, QueriesError, judge_pairs, lines, read_pairs
 
 LINES = [
     '{"query": "rotes Kleid", "item": "hm-1", "lang": "de", "split": "train", "weight": 2}',
@@ -117,7 +117,9 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 def test_what_is_not_utf8_is_refused(tmp_path: Path) -> None:
     """Latin-1 umlauts are not guessed at."""
     path = written(tmp_path, "a.csv", "query,item\ngrün,1\n", "latin-1")
-    with pytest.raises(QueriesError, match=r"a\.csv cannot be read as a query set: line 2 is not UTF-8 \(Latin-1"):
+    with pytest.raises(
+        QueriesError, match=r"a\.csv cannot be read as a query set: line 2 is not UTF-8 \(Latin-1"
+    ):
         read_pairs(path)
 
 
@@ -125,3 +127,38 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
     """A folder has no rows."""
     with pytest.raises(QueriesError, match="cannot be read as a query set"):
         read_pairs(tmp_path)
+
+
+def test_pairs_are_judged_row_by_row(tmp_path: Path) -> None:
+    """What is wrong with a row is no reason to refuse the others; each knows its line."""
+    text = '{"query": "Hose", "item": "1"}\n{"query": "", "item": "1"}\n\n{\n{"query": "Hut", "item": 2}\n'
+    pairs, faults = judge_pairs(written(tmp_path, "a.jsonl", text))
+    assert [(pair.query, pair.item, pair.line) for pair in pairs] == [("Hose", "1", 1), ("Hut", "2", 5)]
+    assert [(fault.line, fault.reason) for fault in faults] == [
+        (2, "no text in `query` or no id in `item`"),
+        (4, "not JSON"),
+    ]
+    assert (
+        faults[0].message == "a.jsonl, line 2 needs a text in `query` and an id in `item`; it has query, item"
+    )
+
+
+def test_other_columns_can_be_asked_for(tmp_path: Path) -> None:
+    """The second of two texts is asked, the first answers."""
+    path = written(tmp_path, "a.csv", "query,translation\nred dress,rotes Kleid\nblue hat,\n")
+    pairs, faults = judge_pairs(path, ("translation", "query"))
+    assert [(pair.query, pair.item) for pair in pairs] == [("rotes Kleid", "red dress")]
+    assert [fault.reason for fault in faults] == ["no text in `translation` or no text in `query`"]
+
+
+def test_half_a_character_is_no_text(tmp_path: Path) -> None:
+    """JSON can write it, and nothing can encode it."""
+    with pytest.raises(QueriesError, match="line 1 has half a character"):
+        read_pairs(written(tmp_path, "a.jsonl", r'{"query": "\ud800", "item": "1"}'))
+
+
+def test_lines_are_named_as_a_person_would() -> None:
+    """One, some, and more than are worth naming."""
+    assert lines([7]) == "line 7"
+    assert lines([3, 1_200]) == "lines 3, 1,200"
+    assert lines(range(1, 9)) == "lines 1, 2, 3, 4, 5, … (8 in all)"
