@@ -111,7 +111,7 @@ def test_a_tower_that_passes_goes_live(finished: Run) -> None:
 
 
 def test_the_card_says_where_the_tower_comes_from(finished: Run) -> None:
-    """Its parent by id and hash, recipe, data by hash, the parent's terms and the data's, and its measures."""
+    """Its parent by id and hash, recipe, data by hash, its parent's terms and its data's, its measures."""
     card = read_card(finished.home / "towers" / finished.outcome.card.id)
     base = Registry(finished.home).card("base")
     assert card == finished.outcome.card

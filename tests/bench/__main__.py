@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import platform
 
-from tests.bench import encoding, indexing, neighbours, service
+from tests.bench import encoding, indexing, neighbours, service, tuning
 
 
 def main() -> None:
     print(f"{platform.machine()}, {platform.python_version()}")
-    for part in (encoding, neighbours, indexing, service):
+    for part in (encoding, neighbours, indexing, service, tuning):
         print(f"\n{(part.__doc__ or '').splitlines()[0]}")
         for name, value in part.measure():
             print(f"  {name:<58} {value}")

@@ -35,12 +35,12 @@ def measure() -> Iterator[tuple[str, str]]:
         command = ["-c", "from app.cli import main; main()", "serve", "--port", "0", "--home", folder]
         with subprocess.Popen([sys.executable, *command], stderr=subprocess.PIPE, text=True) as process:
             try:
-                port = _port(process)
+                port = port_of(process)
                 queries = distinct(2 * _REQUESTS + 300)
-                asyncio.run(_load(port, queries[:300], 4))
-                alone = asyncio.run(_load(port, queries[300 : 300 + _REQUESTS // 4], 1))
+                asyncio.run(load(port, queries[:300], 4))
+                alone = asyncio.run(load(port, queries[300 : 300 + _REQUESTS // 4], 1))
                 started = time.perf_counter()
-                together = asyncio.run(_load(port, queries[-_REQUESTS:], _CONNECTIONS))
+                together = asyncio.run(load(port, queries[-_REQUESTS:], _CONNECTIONS))
                 seconds = time.perf_counter() - started
             finally:
                 process.terminate()
@@ -84,7 +84,7 @@ def _write_index(home: Path) -> None:
         )
 
 
-def _port(process: subprocess.Popen[str]) -> int:
+def port_of(process: subprocess.Popen[str]) -> int:
     assert process.stderr is not None
     for line in process.stderr:
         if found := re.search(r"running on http://127\.0\.0\.1:(\d+)", line):
@@ -92,7 +92,7 @@ def _port(process: subprocess.Popen[str]) -> int:
     raise RuntimeError("the service ended before it listened")
 
 
-async def _load(port: int, queries: Sequence[str], connections: int) -> list[float]:
+async def load(port: int, queries: Sequence[str], connections: int) -> list[float]:
     """Asks each query once, over so many connections; the milliseconds that the service reports."""
     took: list[float] = []
     waiting = iter(queries)

@@ -481,9 +481,13 @@ def test_fields_come_back_in_their_types(tmp_path: Path) -> None:
     """Leading zeros, zero and false, lists of texts and of numbers, nested JSON: equal, types included. What
     is empty is left out."""
     publish(tmp_path, np.eye(4, 8), fields=FIELDS, types=TYPES)
-    found = open_current(tmp_path).fields([0, 1, 2, 3])
+    index = open_current(tmp_path)
+    found = index.fields([0, 1, 2, 3])
     expected = [{name: value for name, value in row.items() if value is not None} for row in FIELDS]
     assert found == expected
+    assert {name: index.column(name) for name in TYPES} == {
+        name: [row.get(name) for row in FIELDS] for name in TYPES
+    }
     assert found[2] == {}
     assert [type(found[0][name]) for name in TYPES] == [str, float, int, bool, list, list, dict]
 

@@ -139,7 +139,7 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     """One NaN among the weights would find nothing for any query, in silence."""
     card, module = read_text(SHIPPED / "base")
     with torch.no_grad():
-        module.head[0].bias[3] = torch.nan
+        module.head[0].get_parameter("bias")[3] = torch.nan
     write_tower(tmp_path / "broken", module, id="broken", space=card.space)
     with pytest.raises(TowerError, match=r"head\.0\.bias of tower broken holds what is no number"):
         open_text(tmp_path / "broken")
