@@ -163,7 +163,7 @@ def growth(title: str, amounts: Sequence[int], points: Sequence[Point], base: fl
         )
         for amount, point in zip(amounts, points, strict=True):
             place = (amount, point.mean)
-            axes.annotate(f"{point.mean:.2f}", place, (7, 6), textcoords="offset points", fontsize=9.5)
+            axes.annotate(f"{point.mean:.2f}", place, (7, -13), textcoords="offset points", fontsize=9.5)
         axes.set_xscale("log", base=2)
         axes.set_xlim(amounts[0] / 1.25, amounts[-1] * 1.35)
         axes.set_xticks(amounts, [f"{amount:,}" for amount in amounts])

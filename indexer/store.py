@@ -17,7 +17,6 @@ import json
 import os
 import shutil
 import socket
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -384,11 +383,16 @@ class Staging:
 def make_current(home: Path, version: str) -> None:
     """Serves this version from now on, by one rename."""
     folder = indexes(home)
-    # A name of its own: a builder and an operator may publish in the same instant.
-    link = folder / f".current-{os.getpid()}-{threading.get_ident()}"
-    link.unlink(missing_ok=True)
-    link.symlink_to(version)
-    link.rename(folder / "current")
+    # The folder itself is the lock: a builder and an operator may publish in the same instant.
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        link = folder / ".current"
+        link.unlink(missing_ok=True)
+        link.symlink_to(version)
+        link.rename(folder / "current")
+    finally:
+        os.close(held)
     _flush(folder)
 
 
