@@ -158,7 +158,7 @@ def test_a_named_tower_is_used_and_told(workshop: Path) -> None:
     for _ in range(2):
         assert ids(engine, "Hose", "twin") == ids(engine, "Hose", "base") == ids(engine, "Hose")
     assert engine.search([TextTerm("Hose")], limit=1, text_tower="twin").text_tower == "twin"
-    with pytest.raises(TowerNotFound, match="base, twin"):
+    with pytest.raises(TowerNotFound, match="base, fashion-de, twin"):
         ids(engine, "Hose", "nope")
 
 

@@ -63,9 +63,10 @@ def service(workshop: Path) -> Iterator[TestClient]:
 
 
 def explained(answer: Answer) -> dict[str, Any]:
-    """The one tower of an answer."""
+    """The first tower of an answer, which is the active one unless another is named; all read alike."""
     assert answer.status_code == 200, answer.text
-    (tower,) = answer.json()["towers"]
+    tower, *others = answer.json()["towers"]
+    assert all(other == tower | {"text_tower": other["text_tower"]} for other in others)
     return dict(tower)
 
 
@@ -80,7 +81,8 @@ def assert_problem(answer: Answer, status: int, code: str) -> None:
 
 def test_the_body_is_query_and_towers(client: TestClient) -> None:
     """Every member of it, for a garment that is two pieces and an emoji that is none of the vocabulary's."""
-    assert client.get("/explain", params={"q": " Sommerkleid 👗\n"}).json() == {
+    asked = {"q": " Sommerkleid 👗\n", "text_tower": "base"}
+    assert client.get("/explain", params=asked).json() == {
         "query": "Sommerkleid 👗",
         "towers": [
             {
@@ -128,7 +130,7 @@ def test_every_tower_of_the_space_is_explained_the_active_one_first(service: Tes
     """Then by id. A tower of another space is left out, and one that cannot be opened; weights are not
     missed."""
     towers = service.get("/explain?q=Hose").json()["towers"]
-    assert [tower["text_tower"] for tower in towers] == ["twin", "another", "base", "hollow"]
+    assert [tower["text_tower"] for tower in towers] == ["twin", "another", "base", "fashion-de", "hollow"]
     assert all(spelled(tower) == ["▁Hose"] for tower in towers)
 
 
@@ -140,14 +142,14 @@ def test_a_named_tower_is_explained_alone(service: TestClient) -> None:
 
 
 def test_explaining_keeps_the_towers_that_are_in_memory(home: Path, tmp_path: Path) -> None:
-    """With room for one, explaining two leaves the active one there: it answers on without its weights."""
+    """With room for one, explaining three leaves the active one there: it answers on without its weights."""
     copy = tmp_path / "home"
     shutil.copytree(home, copy, symlinks=True)
     shutil.copytree(copy / "towers" / "base", copy / "towers" / "twin")
     card = copy / "towers" / "twin" / "card.json"
     card.write_text(card.read_text(encoding="utf-8").replace('"id": "base"', '"id": "twin"', 1), "utf-8")
     with TestClient(create_app(Settings(home=copy, towers_in_memory=1))) as service:
-        assert len(service.get("/explain?q=Hose").json()["towers"]) == 2
+        assert len(service.get("/explain?q=Hose").json()["towers"]) == 3
         assert service.get("/explain?q=Hose&text_tower=twin").status_code == 200
         (copy / "towers" / "base" / "weights.safetensors").unlink()
         assert service.get("/search?q=Hose&text_tower=base").status_code == 200
@@ -225,10 +227,11 @@ def test_the_documents_example_is_the_answer(client: TestClient) -> None:
     """What OpenAPI shows is what the service says."""
     document = client.get("/openapi.json").json()
     (example,) = document["components"]["schemas"]["ExplainResponse"]["examples"]
-    assert client.get("/explain", params={"q": example["query"]}).json() == example
-    asked = document["paths"]["/explain"]["get"]
-    assert asked["responses"].keys() == {"200", "404", "422", "429", "503"}
-    assert asked["parameters"][0]["schema"]["examples"] == [example["query"]]
+    asked = {"q": example["query"], "text_tower": "base"}
+    assert client.get("/explain", params=asked).json() == example
+    operation = document["paths"]["/explain"]["get"]
+    assert operation["responses"].keys() == {"200", "404", "422", "429", "503"}
+    assert operation["parameters"][0]["schema"]["examples"] == [example["query"]]
 
 
 def test_the_command_prints_pieces_and_counts(vitrine: Vitrine, tmp_path: Path) -> None:
@@ -243,7 +246,7 @@ def test_the_command_prints_pieces_and_counts(vitrine: Vitrine, tmp_path: Path) 
 def test_the_command_explains_towers_that_read_alike_in_one_line(vitrine: Vitrine, workshop: Path) -> None:
     """All of the index's space, or those that are named, in that order."""
     every = vitrine("explain", "Hose", "--home", workshop)
-    assert every.out == "twin, another, base, hollow: ▁Hose (1 piece, 0 unknown)\n"
+    assert every.out == "twin, another, base, fashion-de, hollow: ▁Hose (1 piece, 0 unknown)\n"
     named = vitrine("explain", "Hose", "--text-tower", "foreign", "--text-tower", "base", "--home", workshop)
     assert named.out == "foreign, base: ▁Hose (1 piece, 0 unknown)\n"
 

@@ -36,9 +36,10 @@ def test_the_list_marks_the_active_towers(vitrine: Vitrine, workshop: Path) -> N
     """A line for each, by id, with its space, and its parent where it has one."""
     space = Registry(workshop).card("base").space
     assert vitrine("towers", "list", "--home", workshop).out.splitlines() == [
-        f"* base     space {space}",
-        f"* foreign  space {OTHER_SPACE}",
-        f"  tuned    space {space}  from base",
+        f"* base        space {space}",
+        f"  fashion-de  space {space}  from base",
+        f"* foreign     space {OTHER_SPACE}",
+        f"  tuned       space {space}  from base",
     ]
 
 
@@ -87,8 +88,8 @@ def test_without_an_index_the_only_space_is_meant(vitrine: Vitrine, workshop: Pa
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("activate", "nobody"), "there are: base, foreign, tuned"),
-        (("delete", "nobody"), "there are: base, foreign, tuned"),
+        (("activate", "nobody"), "there are: base, fashion-de, foreign, tuned"),
+        (("delete", "nobody"), "there are: base, fashion-de, foreign, tuned"),
         (("delete", "base"), "base is the active tower of the space"),
         (("activate",), "Missing argument 'ID'"),
         ((), "Missing command"),
