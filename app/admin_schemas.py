@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 from app.problems import Problem
 from app.schemas import Name
 from models.cards import is_id
-from models.finetune import Config
+from models.finetune import TRANSLATION, Config
 from models.wise_ft import MAX_GUARD_LOSS
 
 MAX_PATH = 1_024
@@ -89,9 +89,13 @@ class FinetuneOptions(Exact):
         description="Share of the tuned weights; auto: the best of five on the validation part; off: 1.",
     )
     max_guard_loss: Share = Field(MAX_GUARD_LOSS, description="How far mRR@20 may fall on a guard set.")
-    epochs: Annotated[int, Field(ge=1, le=1_000)] = Config.epochs
+    epochs: Annotated[int, Field(ge=1, le=1_000)] | None = Field(
+        None, description=f"By default {Config.epochs}, and {TRANSLATION.epochs} with `parallel`."
+    )
     batch: Annotated[int, Field(ge=2, le=65_536)] = Config.batch
-    lr: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = Config.lr
+    lr: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = Field(
+        None, description=f"By default {Config.lr:g}, and {TRANSLATION.lr:g} with `parallel`."
+    )
     weight_decay: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] = Config.weight_decay
     warmup: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(
         Config.warmup, description="Share of the steps."
@@ -105,8 +109,8 @@ class FinetuneOptions(Exact):
     scale: Literal["learnable"] | Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)] = Field(
         cast(Any, Config.scale), description="Factor of the similarities in the loss."
     )
-    trainable: Annotated[str, Field(pattern=r"^(all|projection|lora|last:[1-9][0-9]?)$")] = Field(
-        Config.trainable, description="all, last:N, projection, or lora for transformer towers."
+    trainable: Annotated[str, Field(pattern=r"^(all|projection|last:[1-9][0-9]?)$")] = Field(
+        Config.trainable, description="all, last:N (the last N layers), or projection (the head alone)."
     )
     head_first: Annotated[int, Field(ge=0, le=1_000)] = Field(
         Config.head_first, description="Epochs of the head alone, before the others."
