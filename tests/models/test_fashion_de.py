@@ -40,7 +40,7 @@ def test_the_recipe_writes_a_child_of_the_base(
     out = tmp_path / "fashion-de"
     words = {"--pairs": pairs, "--pictures": table, "--guard": guard, "--out": out}
     arguments = [str(word) for option in words.items() for word in option]
-    monkeypatch.setattr(sys, "argv", ["fashion_de", *arguments])
+    monkeypatch.setattr(sys, "argv", ["fashion_de", *arguments, "--runs", "1"])
     fashion_de.main()
     base, card = read_card(bundled.SHIPPED / "base"), read_card(out)
     assert bundled.open_text(out).id == "fashion-de"
