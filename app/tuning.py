@@ -14,8 +14,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import numpy as np
-
 from app.evaluation import attributes_of
 from app.ground import Ground, prepare, raising_where_cancelled
 from app.report import write_report
@@ -133,21 +131,12 @@ def learn(
         checked = [(pair.item, pair.query) for pair in ground.parts.val]
         tuned = align(module, tokenizer, told, checked, recipe, **how)
     else:
-        rows = {item: row for row, item in enumerate(ground.gallery.ids)}
-        lesson, val = (_examples(part, rows) for part in (train, ground.parts.val))
+        lesson, val = (Examples.of(part, ground.gallery.ids) for part in (train, ground.parts.val))
         tuned = finetune(module, tokenizer, lesson, val, ground.gallery.vectors, ground.groups, recipe, **how)
     if options.wise_ft != "auto":
         alpha = 1.0 if options.wise_ft == "off" else float(options.wise_ft)
         return Learnt(_rounded(interpolate(ground.base, tuned.state, alpha)), alpha, tuned, (), "")
     return _between(ground, tuned, options, follower)
-
-
-def _examples(pairs: Sequence[Pair], rows: Mapping[str, int]) -> Examples:
-    return Examples(
-        [pair.query for pair in pairs],
-        np.array([rows[pair.item] for pair in pairs], dtype=np.int64),
-        np.array([pair.weight for pair in pairs], dtype=np.float32),
-    )
 
 
 def _between(ground: Ground, tuned: Tuned, options: Options, follower: Follower) -> Learnt:

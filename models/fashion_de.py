@@ -22,34 +22,17 @@ from models.bundled import BundledImage, BundledText, TextModule, read_text, wri
 from models.corpus import Picture
 from models.evaluate import evaluate
 from models.finetune import Config, Examples, State, Step, finetune
+from models.gallery import Gallery
 from models.queries import Pair, read_pairs
 from models.sentence_encoder import Tokenizer
 from models.soup import averaged
-from models.towers import Vectors
 
 
-class Gallery:
-    """Pictures, embedded, to be found by their ids."""
-
-    def __init__(self, pictures: Sequence[Picture], image: BundledImage) -> None:
-        pixels = corpus.decode(pictures, image.preprocessing, os.cpu_count() or 1)
-        self.ids = [str(picture.row["id"]) for picture in pictures]
-        self.row = {item: row for row, item in enumerate(self.ids)}
-        self.vectors: Vectors = np.concatenate(
-            [image.encode(pixels[start : start + 64]) for start in range(0, len(pixels), 64)]
-        )
-        self.products = np.unique([picture.product for picture in pictures], return_inverse=True)[1]
-
-    def search(self, queries: Vectors, depth: int) -> list[list[str]]:
-        order = np.argsort(-(queries @ self.vectors.T), axis=1, kind="stable")[:, :depth]
-        return [[self.ids[row] for row in rows] for rows in order]
-
-    def examples(self, pairs: Sequence[Pair]) -> Examples:
-        return Examples(
-            [pair.query for pair in pairs],
-            np.array([self.row[pair.item] for pair in pairs], dtype=np.int64),
-            np.array([pair.weight for pair in pairs], dtype=np.float32),
-        )
+def embedded(pictures: Sequence[Picture], image: BundledImage) -> Gallery:
+    """The pictures, to be found by their ids."""
+    pixels = corpus.decode(pictures, image.preprocessing, os.cpu_count() or 1)
+    vectors = [image.encode(pixels[start : start + 64]) for start in range(0, len(pixels), 64)]
+    return Gallery([str(picture.row["id"]) for picture in pictures], np.concatenate(vectors), lambda: None)
 
 
 def measured(
@@ -97,8 +80,8 @@ def main() -> None:
     wanted = {pair.item for pair in val}
     pictures = corpus.read_table(options.pictures)
     shown = [p for p in pictures if p.row["split"] == "train" or str(p.row["id"]) in wanted]
-    gallery = Gallery(shown, image)
-    around = Gallery([p for p in pictures if p.row["split"] == options.guard_split], image)
+    gallery = embedded(shown, image)
+    around = embedded([p for p in pictures if p.row["split"] == options.guard_split], image)
     asked: dict[str, list[Pair]] = {}
     for pair in read_pairs(options.guard):
         asked.setdefault(pair.lang or "all", []).append(pair)
@@ -107,10 +90,10 @@ def main() -> None:
         finetune(
             module,
             Tokenizer(),
-            gallery.examples(train),
-            gallery.examples(val),
+            Examples.of(train, gallery.ids),
+            Examples.of(val, gallery.ids),
             gallery.vectors,
-            gallery.products,
+            np.unique([picture.product for picture in shown], return_inverse=True)[1],
             replace(config, seed=seed),
             on_step=told,
             cancelled=lambda: False,

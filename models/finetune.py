@@ -29,6 +29,7 @@ from torch import Tensor, nn
 
 from models.bundled import DIM, TextModule
 from models.cards import content_hash
+from models.queries import Pair
 from models.sentence_encoder import Batch, Tokenizer, collate
 from models.torchvision_operators import declare_missing_operators
 from models.towers import Vectors
@@ -81,6 +82,16 @@ class Examples:
     queries: Sequence[str]
     items: NDArray[np.int64]
     weights: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, pairs: Sequence[Pair], ids: Sequence[str]) -> Examples:
+        """These pairs, over vectors whose rows are the items `ids`."""
+        rows = {item: row for row, item in enumerate(ids)}
+        return cls(
+            [pair.query for pair in pairs],
+            np.array([rows[pair.item] for pair in pairs], dtype=np.int64),
+            np.array([pair.weight for pair in pairs], dtype=np.float32),
+        )
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models import corpus
+from models import corpus, finetune
 from models.augmentation import Studio
 from models.bundled import PREPROCESSING, ImageModule, TextModule, write_tower
 from models.corpus import POOLS, Picture, Texts
@@ -165,11 +165,7 @@ def in_bfloat16(device: torch.device) -> torch.autocast:
 
 def contrast(left: Tensor, right: Tensor, scale: Tensor, wrong: Tensor) -> Tensor:
     """CLIP's loss over matching rows of two batches; pairs outside `wrong` that do not match are left out."""
-    logits = scale * left @ right.T
-    own = torch.eye(len(left), dtype=torch.bool, device=left.device)
-    logits = logits.masked_fill(~(wrong | own), -torch.inf)
-    target = torch.arange(len(left), device=left.device)
-    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+    return finetune.contrast(left, right, wrong, left.new_ones(len(left)), scale)
 
 
 def against(groups: Tensor, scope: Tensor, same: Tensor) -> Tensor:

@@ -37,12 +37,13 @@ def evaluate(
     """Scores text towers on a query set against the current index."""
     from app.evaluation import described, measure
     from app.progress import progress
-    from app.report import require_ours, write_report
     from app.tables import tables
     from models.queries import read_pairs
 
     pairs = read_pairs(queries, split=split, lang=lang)
     if report is not None:
+        from app.report import require_ours
+
         require_ours(report)
     with progress() as told:
         found = measure(settings_of(home).home, pairs, text_tower or (), told)
@@ -53,6 +54,8 @@ def evaluate(
     else:
         print("\n\n".join(tables(found.evaluations)))
     if report is not None:
+        from app.report import write_report
+
         page = write_report(
             report,
             found.evaluations,

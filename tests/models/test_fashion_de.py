@@ -48,7 +48,7 @@ def test_the_recipe_writes_a_child_of_the_base(
     points = {point["alpha"]: point for point in card.metrics["sweep, mRR@20"]}
     chosen = points[card.recipe["alpha"]]
     assert chosen["guards"]["en"] >= points[0.0]["guards"]["en"] - MAX_GUARD_LOSS - 1e-9
-    gallery = fashion_de.Gallery(
+    gallery = fashion_de.embedded(
         [p for p in corpus.read_table(table) if p.row["split"] != "val"], bundled.open_image(device="cpu")
     )
     val = read_pairs(pairs, split="val")
