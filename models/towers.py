@@ -9,12 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.preprocessing import Pixels, Preprocessing
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from models.cards import Card
 
 Vectors = NDArray[np.float32]
 """(rows, dim) float32, each row of length 1."""
@@ -73,6 +78,41 @@ class TextTower(Protocol):
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """(len(texts), dim), in the order of the texts; a text's vector does not depend on its neighbours."""
+        ...
+
+
+class TrainableText(TextTower, Protocol):
+    """A text tower in full precision, as it was trained and can be trained on.
+
+    A module reads what `collate` makes of what `tokenize` says: `module(*collate(tokenize(texts)))` is
+    (texts, dim), differentiable, each row of length 1. Every family of towers has this form, so that one loop
+    trains them all, one exporter writes them all, and a new family needs neither.
+    """
+
+    module: nn.Module
+
+    @property
+    def card(self) -> Card: ...
+    @property
+    def head(self) -> tuple[str, ...]:
+        """The parameters after the last layer, by the beginnings of their names in `module`."""
+        ...
+
+    @property
+    def layers(self) -> Sequence[tuple[str, ...]]:
+        """The parameters of each layer, in the same way, from the input on."""
+        ...
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of each text, cut to what the tower reads, without padding."""
+        ...
+
+    def collate(self, ids: Sequence[Sequence[int]]) -> tuple[Tensor, ...]:
+        """What `module` takes, on the CPU: padded to the longest, or to the tower's own fixed length."""
+        ...
+
+    def write(self, folder: Path, **card: Any) -> Card:
+        """Writes the module's present weights as a version into `folder`; `card` as in `models.cards`."""
         ...
 
 
