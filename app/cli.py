@@ -15,6 +15,7 @@ from app.commands.finetune import finetune
 from app.commands.index import index
 from app.commands.learning_curve import learning_curve
 from app.commands.options import Command
+from app.commands.pull import pull
 from app.commands.search import search
 from app.commands.serve import serve
 from app.commands.towers import towers
@@ -30,7 +31,8 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (index, search, serve, worker, finetune, learning_curve, evaluate, classify, explain, demo):
+commands = (index, search, serve, worker, finetune, learning_curve, evaluate, classify, explain, pull, demo)
+for command in commands:
     cli.command(cls=Command)(command)
 cli.add_typer(towers, name="towers")
 
@@ -57,11 +59,14 @@ def _status(error: Exception) -> int | None:
 
     from app.jobs import JobsUnavailable
     from app.report import ReportError
+    from indexer.ann import NoGpu
     from indexer.items import CatalogueError
     from indexer.store import BuilderBusy, IndexDamaged, NoIndex, SpaceMismatch
     from models.classify import LabelsError
-    from models.finetune import BadConfig, BadExamples, Diverged
+    from models.examples import BadExamples
+    from models.finetune import Diverged
     from models.queries import QueriesError
+    from models.recipe import BadConfig
     from models.towers import TowerError
 
     wrong_input = (
@@ -79,7 +84,14 @@ def _status(error: Exception) -> int | None:
         return 2
     if isinstance(
         error,
-        BuilderBusy | Diverged | IndexDamaged | JobsUnavailable | NoIndex | OSError | ModuleNotFoundError,
+        BuilderBusy
+        | Diverged
+        | IndexDamaged
+        | JobsUnavailable
+        | NoGpu
+        | NoIndex
+        | OSError
+        | ModuleNotFoundError,
     ):
         return 1
     return None

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+from models.openclip_names import parse, path_in, with_path
+
 _LONGEST_NAME = 80
 _CHUNK = 1_000_000
 
@@ -51,6 +53,36 @@ def file(data: Path, named: str) -> Path:
     if not path.is_file():
         raise FileMissing(f"{_shown(named)} in VITRINE_DATA ({data}) is not a file: name one")
     return path
+
+
+def tower(data: Path, models: Path, named: str) -> str:
+    """The name of an image tower, with the path in it, if any, made absolute: it is relative to `data` or to
+    `models`, the home's folder of models, and must lie in one of them.
+
+    Raises PathOutsideData, FileMissing, or TowerError for what is no name of a tower.
+    """
+    name = parse(named)
+    path = path_in(name) if name is not None else None
+    if name is None or path is None:
+        return named
+    places = [_inside(root, path) for root in (data, models)]
+    for place in places:
+        if place is not None and place.exists():
+            return str(with_path(name, place))
+    where = f"VITRINE_DATA ({data}) and {models}"
+    # A relative path could lead out of either folder, an absolute one lies in one at most.
+    if places.count(None) > path.is_absolute():
+        raise PathOutsideData(f"{_shown(str(path))} leads out of {where}: copy the model into one of them")
+    raise FileMissing(f"there is no {_shown(str(path))} in {where}: put it there, or correct the path")
+
+
+def _inside(root: Path, path: Path) -> Path | None:
+    try:
+        found = (root.resolve() / path).resolve()
+        found.exists()
+    except (OSError, RuntimeError, ValueError):  # links in a circle, too long, not ours to read
+        return None
+    return found if found.is_relative_to(root.resolve()) else None
 
 
 def _shown(named: str) -> str:

@@ -15,8 +15,8 @@ from app.worker import Cancelled, Context, Handler
 from indexer.build import BuildConfig, Progress, build
 from indexer.items import CatalogueError
 from indexer.store import current_version, indexes, read_manifest
-from models import finetune as loop
 from models.queries import read_pairs
+from models.student import Cancelled as TuningCancelled
 from models.towers import BUNDLED
 
 REPORT = "report"
@@ -53,7 +53,7 @@ def finetune(context: Context) -> dict[str, Any]:
     options = options_of(parameters.get("options") or {})
     try:
         outcome = tune(home, Path(parameters["pairs"]), options, context)
-    except loop.Cancelled:
+    except TuningCancelled:
         raise Cancelled from None
     report = home / "towers" / outcome.card.id / REPORT
     shutil.copytree(report, context.folder / REPORT, dirs_exist_ok=True)
@@ -67,7 +67,10 @@ def evaluate(context: Context) -> dict[str, Any]:
     queries = Path(parameters["queries"])
     pairs = read_pairs(queries, split=parameters.get("split"), lang=parameters.get("lang"))
     towers = parameters.get("text_towers") or ()
-    found = measure(context.settings.home, pairs, towers, context.progress)
+    settings = context.settings
+    found = measure(
+        settings.home, pairs, towers, context.progress, device=settings.device, runtime=settings.runtime
+    )
     if found.absent:
         context.note(f"{found.absent:,} of the items asked for are not in the index; they count as not found")
     write_report(
@@ -105,7 +108,7 @@ def _build_config(parameters: dict[str, Any], settings: Settings) -> BuildConfig
         split=again.get("split"),
         limit=again.get("limit"),
         allow_hosts=tuple(again.get("allow_hosts") or ()),
-        tower=parameters.get("image_tower") or made.get("tower", BUNDLED),
+        tower=parameters.get("image_tower") or made.get("tower") or settings.image_tower or BUNDLED,
         full=bool(parameters.get("full")),
         keep=settings.keep_indexes,
         publish=bool(parameters.get("publish", True)),

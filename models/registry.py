@@ -1,6 +1,7 @@
 """Text towers on disk: the versions in a home, and which one is active in each space.
 
 towers/<id>/         card.json  weights.safetensors      (immutable; a folder copied here is a tower)
+                     model/      (of a model of open_clip: its configuration and its tokenizer's files)
 towers/active.json   space → tower id, replaced by one rename
 towers/history.json  space → the ids that were active before, the last one last: the way that `rollback` goes
 """
@@ -11,13 +12,24 @@ import contextlib
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import filelock
 
-from models.cards import CARD, MAX_ID, WEIGHTS, Card, is_id, read_card, read_weights
-from models.towers import TextTower, Tokenizer, TowerError, open_tokenizer, open_tower
+from models.cards import CARD, MAX_ID, Card, is_id, parent_missing, read_card, read_weights, sync
+from models.towers import (
+    BUNDLED,
+    Device,
+    ImageTower,
+    Runtime,
+    TextTower,
+    Tokenizer,
+    TowerError,
+    open_tokenizer,
+    open_tower,
+)
 
 
 class TowerNotFound(TowerError):
@@ -41,6 +53,7 @@ class Registry:
 
     def __init__(self, home: Path) -> None:
         self._folder = home / "towers"
+        self._exports = home / "onnx"
 
     def cards(self) -> list[Card]:
         """The cards of all towers here, by id; a folder without a readable card is passed over."""
@@ -72,10 +85,19 @@ class Registry:
         active = self._read_active()
         return [Registered(card, active.get(card.space) == card.id) for card in self.cards()]
 
-    def open(self, tower: str) -> TextTower:
-        """Loads a registered tower. Raises TowerNotFound or TowerError."""
+    def open(self, tower: str, device: Device = "auto", runtime: Runtime = "torch") -> TextTower:
+        """Loads a registered tower, by torch on the device, or by ONNX Runtime, which is for the CPU: for it
+        a tower is exported once, which may take a minute.
+
+        Raises TowerNotFound or TowerError.
+        """
         self._require_parent(self.card(tower))
-        return open_tower(self._folder / tower, "text")
+        folder = self._folder / tower
+        if runtime == "torch":
+            return open_tower(folder, "text", device)
+        from models.onnx_text import open_onnx  # noqa: PLC0415 - an extra, which most do without
+
+        return open_onnx(folder, self._exports, "int8" if runtime == "onnx-int8" else "fp32")
 
     def open_tokenizer(self, tower: str) -> Tokenizer:
         """How a registered tower takes a text apart. Raises TowerNotFound or TowerError."""
@@ -171,7 +193,7 @@ class Registry:
         card = read_card(folder)
         read_weights(folder, card)
         self._require_parent(card)
-        _sync(folder)
+        sync(folder)
         with self._lock():
             if (self._folder / card.id).exists():
                 raise TowerError(
@@ -188,19 +210,22 @@ class Registry:
             tower = f"{wanted[: MAX_ID - len(f'-{number}')]}-{number}"
         return tower
 
-    def add_own(self, source: Path) -> Card:
-        """Registers a space's own text side from `source`, and activates it if the space has no active one.
+    def add_own(self, own: Card, write: Callable[[Path], object]) -> Card:
+        """Registers a space's own text side, and activates it if the space has no active one.
 
-        Its id is the one on its card; where other weights hold that id already, a part of its hash is
-        added. Calling it again changes nothing, but for damaged weights, which it restores.
+        `write` fills a folder with all but the card. The id is the one on the card; where other weights hold
+        that already, a part of the hash is added. Calling it again changes nothing, and writes nothing, but
+        for damaged weights, which it restores.
         """
-        own = read_card(source)
         with self._lock():
             card = self._registered(own)
             if card is None:
-                card = self._copy(source, own)
+                card = self._renamed(own)
+                self._staged(card, write).rename(self._folder / card.id)
             elif not self._is_whole(card):
-                shutil.copyfile(source / WEIGHTS, self._folder / card.id / WEIGHTS)
+                staging = self._staged(card, write)
+                shutil.copytree(staging, self._folder / card.id, copy_function=os.replace, dirs_exist_ok=True)
+                shutil.rmtree(staging)
             if card.space not in (active := self._read_active()):
                 self._write("active.json", active | {card.space: card.id})
         return card
@@ -238,10 +263,7 @@ class Registry:
             return
         parent = card.parent or {}
         if parent.get("weights") not in {other.weights for other in self.cards()}:
-            raise TowerError(
-                f"{card.id} holds only what differs from {parent.get('id')!r} with the content hash "
-                f"{parent.get('weights')}, which is not here: copy that tower into {self._folder}"
-            )
+            raise parent_missing(card, self._folder)
 
     def _is_whole(self, card: Card) -> bool:
         try:
@@ -254,15 +276,20 @@ class Registry:
         same = (card for card in self.cards() if (card.weights, card.space) == (own.weights, own.space))
         return next(same, None)
 
-    def _copy(self, source: Path, own: Card) -> Card:
-        taken = (self._folder / own.id).exists()
-        card = replace(own, id=f"{own.id}-{own.weights[:8]}") if taken else own
+    def _renamed(self, own: Card) -> Card:
+        if not (self._folder / own.id).exists():
+            return own
+        part = f"-{own.weights[:8]}"
+        return replace(own, id=f"{own.id[: MAX_ID - len(part)]}{part}")
+
+    def _staged(self, card: Card, write: Callable[[Path], object]) -> Path:
         staging = self._folder / f".adding-{card.id}"
         shutil.rmtree(staging, ignore_errors=True)
-        shutil.copytree(source, staging)
+        staging.mkdir()
+        write(staging)
         card.write(staging)
-        staging.rename(self._folder / card.id)
-        return card
+        sync(staging)
+        return staging
 
     def _lock(self) -> filelock.BaseFileLock:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -304,23 +331,42 @@ class Registry:
         new.rename(self._folder / name)
 
 
+def open_space(
+    registry: Registry, name: str, device: Device = "auto", *, compiled: bool = False
+) -> tuple[ImageTower, Card]:
+    """The image tower called `name`, and the card of its space's own text side, which is registered.
+
+    A model's weights are read once for both. `compiled`: the image tower by torch.compile.
+
+    Raises TowerError.
+    """
+    from models import bundled, openclip  # noqa: PLC0415 - who only asks which towers are there needs neither
+
+    if name != BUNDLED:
+        image, own = openclip.open_sides(name, device, compiled=compiled)
+        return image, registry.add_own(own.card, own.write)
+    if compiled:
+        raise TowerError(
+            "the bundled image tower is not compiled: leave out --compile, or name another tower"
+        )
+    return bundled.open_image(device=device), register_bundled(registry, bundled.SHIPPED)
+
+
 def register_bundled(registry: Registry, shipped: Path) -> Card:
     """Registers the text towers that ship in the folder `shipped`; returns the card of the space's own one.
 
     `base` becomes the active tower of a space that has none, `fashion-de` never does by itself; it is left
     out where it does not ship, or for another space.
     """
-    base = registry.add_own(shipped / "base")
+    base = _add_shipped(registry, shipped / "base")
     tuned = shipped / "fashion-de"
     # A space that has its own text side has an active one: adding a second leaves that as it is.
     if tuned.is_dir() and read_card(tuned).space == base.space:
-        registry.add_own(tuned)
+        _add_shipped(registry, tuned)
     return base
 
 
-def _sync(folder: Path) -> None:
-    """A tower that is registered outlives a power cut."""
-    for file in folder.rglob("*"):
-        if file.is_file():
-            with file.open("rb") as opened:
-                os.fsync(opened.fileno())
+def _add_shipped(registry: Registry, source: Path) -> Card:
+    return registry.add_own(
+        read_card(source), lambda folder: shutil.copytree(source, folder, dirs_exist_ok=True)
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from models.preprocessing import Pixels, Preprocessing
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
     from models.cards import Card
@@ -25,6 +26,8 @@ Vectors = NDArray[np.float32]
 """(rows, dim) float32, each row of length 1."""
 
 Device = Literal["auto", "cpu", "cuda"]
+Runtime = Literal["torch", "onnx", "onnx-int8"]
+"""What a text tower answers by: torch, or ONNX Runtime on the CPU, in float32 or in 8 bits."""
 
 BUNDLED = "bundled"
 """The name of the towers that ship with Vitrine: the default, no network needed."""
@@ -81,7 +84,19 @@ class TextTower(Protocol):
         ...
 
 
-class TrainableText(TextTower, Protocol):
+class TextInput(Protocol):
+    """How texts become what a tower's module reads. Safe to call from one thread at a time."""
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of each text, cut to what the tower reads, without padding."""
+        ...
+
+    def collate(self, ids: Sequence[Sequence[int]]) -> tuple[Tensor, ...]:
+        """What the module takes, on the CPU: padded to the longest, or to the tower's own fixed length."""
+        ...
+
+
+class TrainableText(TextTower, TextInput, Protocol):
     """A text tower in full precision, as it was trained and can be trained on.
 
     A module reads what `collate` makes of what `tokenize` says: `module(*collate(tokenize(texts)))` is
@@ -101,14 +116,6 @@ class TrainableText(TextTower, Protocol):
     @property
     def layers(self) -> Sequence[tuple[str, ...]]:
         """The parameters of each layer, in the same way, from the input on."""
-        ...
-
-    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        """The ids of each text, cut to what the tower reads, without padding."""
-        ...
-
-    def collate(self, ids: Sequence[Sequence[int]]) -> tuple[Tensor, ...]:
-        """What `module` takes, on the CPU: padded to the longest, or to the tower's own fixed length."""
         ...
 
     def write(self, folder: Path, **card: Any) -> Card:
@@ -133,6 +140,22 @@ class ImageTower(Protocol):
         ...
 
 
+@runtime_checkable
+class DeviceTower(ImageTower, Protocol):
+    """An image tower that takes pictures on its device as well, from any thread."""
+
+    @property
+    def device(self) -> torch.device: ...
+
+    def encode_pixels(self, pixels: Tensor) -> Tensor:
+        """(pictures, size, size, 3) uint8 → (pictures, dim), both on `device`, which is not waited for."""
+        ...
+
+    def replica(self, device: torch.device) -> DeviceTower:
+        """The same tower on another device."""
+        ...
+
+
 @overload
 def open_tower(name: str | Path, side: Literal["text"], device: Device = "auto") -> TextTower: ...
 @overload
@@ -140,18 +163,23 @@ def open_tower(name: str | Path, side: Literal["image"], device: Device = "auto"
 def open_tower(
     name: str | Path, side: Literal["text", "image"], device: Device = "auto"
 ) -> TextTower | ImageTower:
-    """Opens one side of the towers called `name`: `bundled`, or the folder of a tower version.
+    """Opens one side of the towers called `name`: `bundled`, a model of open_clip by one of the names in
+    `models.openclip_names`, or, for a text tower, the Path of a version's folder.
 
     Raises TowerError for a name that is not known, a damaged folder, or a device that is not there.
     """
     # Imported here: torch takes a second to load, and who only reads the protocols should not wait for it.
-    from models import bundled  # noqa: PLC0415
+    from models import bundled, openclip  # noqa: PLC0415
 
+    if side == "image":
+        return (
+            bundled.open_image(device=device) if name == BUNDLED else openclip.open_image(str(name), device)
+        )
     if name == BUNDLED:
-        return bundled.open_text() if side == "text" else bundled.open_image(device=device)
-    if isinstance(name, Path) and side == "text":
+        return bundled.open_text()
+    if isinstance(name, Path) and _is_bundled(name):
         return bundled.open_text(name)
-    raise TowerError(f"there is no {side} tower called {str(name)!r}: the towers that ship are {BUNDLED!r}")
+    return openclip.open_text(name, device)
 
 
 def open_tokenizer(name: str | Path) -> Tokenizer:
@@ -159,10 +187,38 @@ def open_tokenizer(name: str | Path) -> Tokenizer:
 
     Raises TowerError for a name that is not known, or a card that is damaged or of another kind of tower.
     """
-    from models import bundled  # noqa: PLC0415 - as in open_tower
+    from models import bundled, openclip  # noqa: PLC0415 - as in open_tower
 
     if name == BUNDLED:
         return bundled.open_tokenizer()
-    if isinstance(name, Path):
+    if isinstance(name, Path) and _is_bundled(name):
         return bundled.open_tokenizer(name)
-    raise TowerError(f"there is no text tower called {str(name)!r}: the towers that ship are {BUNDLED!r}")
+    return openclip.open_tokenizer(name)
+
+
+def open_trainable(folder: Path, device: Device = "auto") -> TrainableText:
+    """The tower version in `folder`, of any family, in full precision. Raises TowerError."""
+    from models import bundled, openclip  # noqa: PLC0415 - as in open_tower
+    from models.devices import torch_device  # noqa: PLC0415
+
+    if not _is_bundled(folder):
+        return openclip.open_trainable(folder, device)
+    card, module = bundled.read_text(folder)
+    return bundled.BundledText(card, module.to(torch_device(device)))
+
+
+def open_input(folder: Path) -> TextInput:
+    """How texts become what the module of the version in `folder` reads; loads no weights.
+
+    Raises TowerError.
+    """
+    from models import bundled, openclip  # noqa: PLC0415 - as in open_tower
+
+    return bundled.BundledInput() if _is_bundled(folder) else openclip.open_input(folder)
+
+
+def _is_bundled(folder: Path) -> bool:
+    """Whether a version is of the bundled towers' families, by its card. Raises TowerError."""
+    from models.cards import read_card  # noqa: PLC0415 - as in open_tower
+
+    return read_card(folder).family.startswith(BUNDLED)

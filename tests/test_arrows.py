@@ -45,11 +45,13 @@ def test_imports_flow_one_way(file: Path) -> None:
     ("library", "owner"),
     [
         ("faiss", {"indexer.ann"}),
+        ("huggingface_hub", {"models.hub"}),
         ("open_clip", {"models.openclip"}),
         ("defusedxml", {"indexer.feeds"}),
         ("sentencepiece", {"models.sentence_encoder"}),
         ("sqlalchemy", {"app.jobs", "app.settings"}),
-        ("safetensors", {"models.bundled", "models.cards", "models.finetune"}),
+        ("safetensors", {"models.bundled", "models.cards"}),
+        ("peft", {"models.lora"}),
     ],
 )
 def test_a_library_has_one_home(library: str, owner: set[str]) -> None:

@@ -50,13 +50,17 @@ def classify(
     truth: Annotated[
         str | None, typer.Option(help="Measure against this field: a class, or its name in any language.")
     ] = None,
+    tower: Annotated[str, typer.Option(help="Image tower, as for `vitrine index`.")] = "bundled",
     text_tower: Annotated[
-        str | None, typer.Option(help="A registered tower.  [default: the active one]")
+        str | None,
+        typer.Option(
+            help="A registered tower.  [default: the active one of the image tower's space, or its own]"
+        ),
     ] = None,
     templates: Annotated[
         Path | None, typer.Option(help='JSON: {lang: ["ein Foto von {}", …]}.  [default: the names alone]')
     ] = None,
-    device: Annotated[Device, typer.Option(help="Where the pictures are embedded.")] = Device.AUTO,
+    device: Annotated[Device, typer.Option(help="Where the towers compute.")] = Device.AUTO,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     home: Home = None,
 ) -> None:
@@ -64,7 +68,7 @@ def classify(
     from app.progress import progress
     from indexer.catalogue import read_catalogue
     from models.classify import read_labels
-    from models.towers import BUNDLED, open_tower
+    from models.towers import open_tower
 
     known = read_labels(labels)
     languages = known.choose(lang or ())
@@ -75,11 +79,11 @@ def classify(
         _note_missing(known, language, names)
     shop = read_catalogue(catalogue, images, split=split, limit=limit)
     wanted = _with_truth(shop, truth, known) if truth else [(item, "") for item in shop.items]
-    image_tower = open_tower(BUNDLED, "image", device.value)
-    tower = _text_tower(settings_of(home).home, text_tower, image_tower)
+    image_tower = open_tower(tower, "image", device.value)
+    words = _text_tower(settings_of(home).home, text_tower, tower, image_tower, device)
     with progress() as report:
         pictures = _embed(wanted, shop, image_tower, report, catalogue.name)
-        results = list(_results(pictures, languages, wording, tower, report))
+        results = list(_results(pictures, languages, wording, words, report))
     if truth:
         _print_accuracies(results, pictures.truth, as_json)
     else:
@@ -159,15 +163,15 @@ def _texts(value: Value) -> list[str]:
     return [str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)]
 
 
-def _text_tower(home: Path, name: str | None, images: ImageTower) -> TextTower:
-    """The tower called `name`, else the active one of the pictures' space, else the one that ships."""
+def _text_tower(home: Path, name: str | None, both: str, images: ImageTower, device: Device) -> TextTower:
+    """The tower called `name`, else the active one of the pictures' space, else the other side of `both`."""
     from indexer.store import SpaceMismatch
     from models.registry import Registry
-    from models.towers import BUNDLED, open_tower
+    from models.towers import open_tower
 
     registry = Registry(home)
     chosen = name or registry.active(images.space)
-    tower = registry.open(chosen) if chosen else open_tower(BUNDLED, "text")
+    tower = registry.open(chosen, device.value) if chosen else open_tower(both, "text", device.value)
     if tower.space != images.space:
         raise SpaceMismatch(
             f"text tower {tower.id} was trained for space {tower.space}, image tower {images.name} spans "
@@ -193,20 +197,17 @@ def _embed(
     import numpy as np
 
     from indexer.catalogue import CatalogueError
-    from indexer.embed import embed
+    from indexer.embed import embed_items
 
     total = sum(len(item.pictures) for item, _ in wanted)
-    outcomes = embed((source for item, _ in wanted for source in item.pictures), tower)
     ids, truth, starts = [], [], []
     vectors: list[NDArray[np.float16]] = []
     reasons = [line.reason for line in catalogue.quarantined]
     done = 0
-    for item, true in wanted:
+    embedded = embed_items([item for item, _ in wanted], tower)
+    for (item, true), (_, outcomes) in zip(wanted, embedded, strict=True):
         start = len(vectors)
-        for _ in item.pictures:
-            outcome = next(outcomes)
-            done += 1
-            report("embedding", done, total)
+        for _, outcome in outcomes:
             if outcome.vector is None:
                 reasons.append(outcome.reason)
             else:
@@ -215,6 +216,8 @@ def _embed(
             ids.append(item.id)
             truth.append(true)
             starts.append(start)
+        done += len(outcomes)
+        report("embedding", done, total)
     first = f", the first because {printable(reasons[0])}" if reasons else ""
     if not ids:
         raise CatalogueError(f"no item of {file} has a readable picture ({len(reasons):,} set aside{first})")

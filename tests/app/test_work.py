@@ -17,6 +17,7 @@ from app.worker import Cancelled, Context
 from indexer.items import CatalogueError
 from indexer.store import current_version, indexes, open_current, read_manifest, versions
 from models.registry import Registry
+from models.towers import TowerError
 from tests.tuning import RECIPE, one_thread, own_home, own_pairs  # noqa: F401
 
 Do = Callable[..., tuple[dict[str, Any], Context]]
@@ -98,6 +99,19 @@ def test_a_first_index_is_of_the_catalogue_in_the_settings(do: Do, drawn: Path, 
     assert current_version(tmp_path / "new") == result["version"]
     with pytest.raises(CatalogueError, match="there is no index yet to read the catalogue of again"):
         do("reindex", settings=Settings(home=tmp_path / "other", catalogue=None), **nothing)
+
+
+def test_a_first_index_is_made_with_the_image_tower_in_the_settings(
+    do: Do, shop: Path, drawn: Path, tmp_path: Path
+) -> None:
+    """Where there is an index, its own image tower goes before the settings': what was chosen once stays."""
+    catalogue = Path(drawn.name)
+    named: dict[str, Any] = {"data": drawn.parent, "catalogue": catalogue, "image_tower": "no-such-tower"}
+    nothing = {"catalogue": None, "images": None, "image_tower": None, "publish": True, "full": False}
+    with pytest.raises(TowerError, match="no-such-tower"):
+        do("reindex", settings=Settings(home=tmp_path / "new", **named), **nothing)
+    result, _ = do("reindex", settings=Settings(home=shop, **named), **nothing)
+    assert read_manifest(indexes(shop) / result["version"]).image_tower == "bundled"
 
 
 @pytest.mark.parametrize("kind", ["finetune", "reindex", "evaluate"])

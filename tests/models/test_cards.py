@@ -13,7 +13,19 @@ import pytest
 import safetensors.torch
 import torch
 
-from models.cards import CARD, WEIGHTS, Card, content_hash, read_card, read_weights, space_of
+from models.cards import (
+    CARD,
+    WEIGHTS,
+    Card,
+    ancestors,
+    content_hash,
+    read_card,
+    read_state,
+    read_weights,
+    root_of,
+    space_of,
+    write_weights,
+)
 from models.preprocessing import Preprocessing
 from models.towers import TowerError
 
@@ -147,6 +159,105 @@ def test_a_content_hash_sees_values_not_memory() -> None:
     """A transposed view and its copy hold the same values."""
     view = torch.arange(6.0).view(2, 3).T
     assert content_hash({"a": view}) == content_hash({"a": view.contiguous()})
+
+
+def test_a_content_hash_is_of_any_type() -> None:
+    """bfloat16, which numpy does not know, booleans, single values, and tensors without any."""
+    tensors = {
+        "a": torch.ones(3, dtype=torch.bfloat16),
+        "b": torch.tensor(True),
+        "c": torch.tensor(1.5),
+        "d": torch.empty(0, 4),
+    }
+    assert content_hash(tensors) != content_hash(tensors | {"a": torch.zeros(3, dtype=torch.bfloat16)})
+
+
+def family(folder: Path) -> dict[str, Path]:
+    """A root of three tensors, a child with another `b` in half precision, and its child with an `a`."""
+    found: dict[str, Path] = {}
+    parent: dict[str, str] | None = None
+    for name, tensors in {
+        "root": {"a": torch.tensor([1.0, 2.0]), "b": torch.tensor([3.0]), "c": torch.tensor([4])},
+        "child": {"b": torch.tensor([0.1], dtype=torch.float16)},
+        "grandchild": {"a": torch.tensor([5.0, 6.0], dtype=torch.float16)},
+    }.items():
+        found[name] = folder / name
+        found[name].mkdir(parents=True)
+        weights = write_weights(found[name], tensors)
+        card(id=name, weights=weights, parent=parent, differences=parent is not None).write(found[name])
+        parent = {"id": name, "weights": weights}
+    return found
+
+
+def test_a_tower_that_was_not_tuned_is_its_own_state(tmp_path: Path) -> None:
+    """The tensors of its file, and nothing of its neighbours."""
+    folders = family(tmp_path)
+    found, state = read_state(folders["root"])
+    assert found == read_card(folders["root"])
+    assert {name: tensor.tolist() for name, tensor in state.items()} == {"a": [1, 2], "b": [3], "c": [4]}
+    assert root_of(folders["root"]) == folders["root"]
+
+
+def test_differences_are_laid_over_the_ancestors(tmp_path: Path) -> None:
+    """Each tensor is the youngest's that has it, in the root's precision; the card is the tower's own."""
+    folders = family(tmp_path)
+    found, state = read_state(folders["grandchild"])
+    assert found.id == "grandchild"
+    assert {name: tensor.dtype for name, tensor in state.items()} == {
+        "a": torch.float32,
+        "b": torch.float32,
+        "c": torch.int64,
+    }
+    assert state["a"].tolist() == [5, 6]
+    assert state["b"].tolist() == pytest.approx([0.1], abs=1e-4)
+    assert ancestors(folders["grandchild"]) == [folders["child"], folders["root"]]
+    assert root_of(folders["grandchild"]) == folders["root"]
+
+
+def test_a_parent_is_found_by_its_weights(tmp_path: Path) -> None:
+    """It was copied here under another id."""
+    folders = family(tmp_path)
+    folders["root"].rename(tmp_path / "base-1234")
+    dataclasses.replace(read_card(tmp_path / "base-1234"), id="base-1234").write(tmp_path / "base-1234")
+    assert read_state(folders["child"])[1]["c"].tolist() == [4]
+
+
+def test_a_missing_parent_is_named(tmp_path: Path) -> None:
+    """By its id and hash, and where it is to be copied."""
+    folders = family(tmp_path)
+    weights = read_card(folders["root"]).weights
+    folders["root"].rename(tmp_path / ".root")
+    with pytest.raises(TowerError, match=f"from 'root' with the content hash {weights}, which is not here"):
+        read_state(folders["grandchild"])
+
+
+@pytest.mark.parametrize(
+    ("tensors", "told"),
+    [
+        ({"b": torch.zeros(2)}, r"b of odd has the shape \(2,\), its parent has the shape \(1,\) there"),
+        ({"z": torch.zeros(2)}, r"z of odd has the shape \(2,\), its parent has none"),
+    ],
+)
+def test_differences_that_do_not_fit_are_refused(
+    tensors: dict[str, torch.Tensor], told: str, tmp_path: Path
+) -> None:
+    """A card may name any parent; what the file holds must be of its shape."""
+    root = read_card(family(tmp_path)["root"])
+    (tmp_path / "odd").mkdir()
+    weights = write_weights(tmp_path / "odd", tensors)
+    parent = {"id": "root", "weights": root.weights}
+    card(id="odd", weights=weights, parent=parent, differences=True).write(tmp_path / "odd")
+    with pytest.raises(TowerError, match=told):
+        read_state(tmp_path / "odd")
+
+
+def test_a_tower_that_is_its_own_ancestor_is_refused(tmp_path: Path) -> None:
+    """Only a forged card says so; it must not be followed for ever."""
+    folder = family(tmp_path)["child"]
+    own = read_card(folder)
+    dataclasses.replace(own, parent={"id": "child", "weights": own.weights}).write(folder)
+    with pytest.raises(TowerError, match="child is its own ancestor"):
+        read_state(folder)
 
 
 def test_a_space_is_the_hash_of_weights_and_specification() -> None:

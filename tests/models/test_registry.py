@@ -31,6 +31,11 @@ def source(folder: Path, *, name: str = "base", value: float = 1.0, space: str =
     return folder
 
 
+def add_own(registry: Registry, folder: Path) -> Card:
+    """Registers the tower in a folder as its space's own text side."""
+    return registry.add_own(read_card(folder), lambda new: shutil.copytree(folder, new, dirs_exist_ok=True))
+
+
 def activated(home: Path, *names: str) -> Registry:
     """A registry in which these towers were activated, one after the other."""
     registry = Registry(home)
@@ -62,7 +67,7 @@ def test_a_spaces_own_tower_is_its_first_active_one(tmp_path: Path) -> None:
     """Once added it is there under the id on its card, whole, and active in its space alone."""
     folder = source(tmp_path / "shipped")
     registry = Registry(tmp_path / "home")
-    assert registry.add_own(folder).id == "base"
+    assert add_own(registry, folder).id == "base"
     assert [card.id for card in registry.cards()] == ["base"]
     assert (registry.active(SPACE), registry.active(OTHER_SPACE)) == ("base", None)
     assert everything(tmp_path / "home" / "towers" / "base") == everything(folder)
@@ -72,19 +77,19 @@ def test_adding_again_changes_nothing(tmp_path: Path) -> None:
     """Every index build adds its own tower; the second finds it there."""
     folder = source(tmp_path / "shipped")
     registry = Registry(tmp_path / "home")
-    registry.add_own(folder)
+    add_own(registry, folder)
     before = everything(tmp_path / "home")
-    assert registry.add_own(folder).id == "base"
+    assert add_own(registry, folder).id == "base"
     assert everything(tmp_path / "home") == before
 
 
 def test_adding_leaves_the_active_tower_active(tmp_path: Path) -> None:
     """Somebody activated a tuned tower: the next build does not take it back."""
     registry = Registry(tmp_path / "home")
-    registry.add_own(source(tmp_path / "shipped"))
+    add_own(registry, source(tmp_path / "shipped"))
     source(tmp_path / "home" / "towers" / "tuned", name="tuned", value=2)
     registry.activate("tuned")
-    registry.add_own(tmp_path / "shipped")
+    add_own(registry, tmp_path / "shipped")
     assert registry.active(SPACE) == "tuned"
 
 
@@ -92,13 +97,13 @@ def test_other_weights_of_the_same_name_get_a_name_of_their_own(tmp_path: Path) 
     """After an upgrade `base` has other weights and another space: it is added beside the old one, with a
     part of its hash, and each is active in its space."""
     registry = Registry(tmp_path / "home")
-    registry.add_own(source(tmp_path / "old"))
+    add_own(registry, source(tmp_path / "old"))
     new = source(tmp_path / "new", value=2, space=OTHER_SPACE)
-    added = registry.add_own(new)
+    added = add_own(registry, new)
     assert added.id == f"base-{read_card(new).weights[:8]}"
     assert registry.card(added.id) == added
     assert (registry.active(SPACE), registry.active(OTHER_SPACE)) == ("base", added.id)
-    assert registry.add_own(new) == added
+    assert add_own(registry, new) == added
     assert len(registry.cards()) == 2
 
 
@@ -117,7 +122,7 @@ def test_a_tower_is_made_the_active_one_of_its_own_space(tmp_path: Path) -> None
 def test_an_unknown_tower_is_not_found(tmp_path: Path, name: str) -> None:
     """No name reaches outside the folder, or anything but TowerNotFound; the error says which there are."""
     registry = Registry(tmp_path / "home")
-    registry.add_own(source(tmp_path / "shipped"))
+    add_own(registry, source(tmp_path / "shipped"))
     for ask in (registry.card, registry.open, registry.activate):
         with pytest.raises(TowerNotFound, match=r"is registered; there are: "):
             ask(name)
@@ -137,7 +142,7 @@ def test_the_towers_that_there_are_are_named(tmp_path: Path) -> None:
 def test_a_folder_from_another_home_is_a_tower(tmp_path: Path) -> None:
     """Copying the folder is all: it is listed, activated, and opened with the vectors that it had there."""
     mine, yours = Registry(tmp_path / "mine"), Registry(tmp_path / "yours")
-    card = yours.add_own(SHIPPED / "base")
+    card = add_own(yours, SHIPPED / "base")
     shutil.copytree(tmp_path / "yours" / "towers" / card.id, tmp_path / "mine" / "towers" / card.id)
     assert mine.cards() == [card]
     mine.activate(card.id)
@@ -180,7 +185,7 @@ def test_what_a_killed_copy_left_is_replaced(tmp_path: Path) -> None:
     left.mkdir(parents=True)
     (left / "weights.safetensors").write_bytes(b"half")
     folder = source(tmp_path / "shipped")
-    Registry(tmp_path / "home").add_own(folder)
+    add_own(Registry(tmp_path / "home"), folder)
     assert everything(tmp_path / "home" / "towers" / "base") == everything(folder)
     assert not left.exists()
 
