@@ -10,7 +10,8 @@ from pydantic_core import PydanticCustomError
 from app.problems import Problem
 from app.schemas import Name
 from models.cards import is_id
-from models.finetune import TRANSLATION, Config
+from models.recipe import BUNDLED, MAX_BATCH, RANK, TRAINABLE, TRANSFORMER, TRANSLATION, Config
+from models.towers import Device
 from models.wise_ft import MAX_GUARD_LOSS
 
 MAX_PATH = 1_024
@@ -59,7 +60,10 @@ class ReindexRequest(Exact):
         None, description="Folder or tar, in VITRINE_DATA too, that picture paths are relative to."
     )
     image_tower: Annotated[Name, Field(min_length=1, max_length=256)] | None = Field(
-        None, description="By default that of the current index, else the bundled one.", examples=["bundled"]
+        None,
+        description="As `vitrine index --tower` names it; a path in the name lies in VITRINE_DATA or in "
+        "models/ of the home. By default that of the current index, else VITRINE_IMAGE_TOWER.",
+        examples=["bundled"],
     )
     publish: bool = Field(True, description="False: the new version is written, and not yet served.")
     full: bool = Field(False, description="Embed again what has not changed, too.")
@@ -92,9 +96,27 @@ class FinetuneOptions(Exact):
     epochs: Annotated[int, Field(ge=1, le=1_000)] | None = Field(
         None, description=f"By default {Config.epochs}, and {TRANSLATION.epochs} with `parallel`."
     )
-    batch: Annotated[int, Field(ge=2, le=65_536)] = Config.batch
+    batch: Annotated[int, Field(ge=2, le=MAX_BATCH)] = Field(
+        Config.batch, description="Pairs of a step; each is told apart from all the others."
+    )
+    microbatch: Annotated[int, Field(ge=1, le=MAX_BATCH)] | None = Field(
+        None,
+        description="Texts that are in memory at a time, where the batch is too large for it; what is learnt "
+        "stays the same. By default all of the batch.",
+    )
+    gradient_checkpointing: bool = Field(
+        False, description="Compute the insides of layers twice rather than keep them: less memory, slower."
+    )
+    device: Device = Field("auto", description="auto: the GPU where there is one.")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        cast(Any, Config.precision),
+        description="bf16: the forward pass in bfloat16, over weights in float32; auto: so on a GPU.",
+    )
     lr: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = Field(
-        None, description=f"By default {Config.lr:g}, and {TRANSLATION.lr:g} with `parallel`."
+        None,
+        description=f"Peak of the learning rate. By default {BUNDLED.rates['all']:g} for a bundled tower "
+        f"({BUNDLED.translation:g} with `parallel`), {TRANSFORMER.rates['all']:g} for a transformer "
+        f"({TRANSFORMER.rates['lora']:g} with `lora`, {TRANSFORMER.rates['projection']:g} for a head alone).",
     )
     weight_decay: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] = Config.weight_decay
     warmup: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = Field(
@@ -106,11 +128,17 @@ class FinetuneOptions(Exact):
     clip: Literal["norm", "agc"] = Field(
         cast(Any, Config.clip), description="agc: adaptive gradient clipping."
     )
-    scale: Literal["learnable"] | Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)] = Field(
-        cast(Any, Config.scale), description="Factor of the similarities in the loss."
+    scale: Literal["learnable"] | Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)] | None = (
+        Field(
+            None,
+            description="Factor of the similarities in the loss. By default "
+            f"{BUNDLED.scale:g} for a bundled tower, {TRANSFORMER.scale:g} for a transformer.",
+        )
     )
-    trainable: Annotated[str, Field(pattern=r"^(all|projection|last:[1-9][0-9]?)$")] = Field(
-        Config.trainable, description="all, last:N (the last N layers), or projection (the head alone)."
+    trainable: Annotated[str, Field(pattern=rf"^({TRAINABLE})$")] = Field(
+        Config.trainable,
+        description="all, last:N (the last N layers and the head), projection (the head alone), or, for "
+        f"transformers, lora or lora:RANK (low-rank adapters of all layers, of rank {RANK}, and the head).",
     )
     head_first: Annotated[int, Field(ge=0, le=1_000)] = Field(
         Config.head_first, description="Epochs of the head alone, before the others."

@@ -15,16 +15,29 @@ from app.tuning_options import Follower, Options
 from indexer.guards import NAME as DRAWN
 from indexer.guards import drawn_guard
 from indexer.store import IndexVersion, open_current
-from models.bundled import BundledText, read_text
-from models.cards import Card
+from models.cards import Card, State
 from models.evaluate import Evaluation, evaluate
-from models.finetune import Cancelled, State
 from models.gallery import Gallery
 from models.queries import Pair, read_pairs
+from models.recipe import Config, settle
 from models.registry import Registry, TowerNotFound
-from models.towers import ImageTower, TowerError, Vectors, open_tower
+from models.student import Cancelled
+from models.towers import (
+    Device,
+    ImageTower,
+    TextTower,
+    TowerError,
+    TrainableText,
+    Vectors,
+    open_tower,
+    open_trainable,
+)
 
 BEGUN = "begun.json"
+QuerySet = tuple[Sequence[Pair], Gallery]
+"""Who asks for what, and where."""
+
+
 _TEXTS_AT_ONCE = 256
 
 
@@ -37,8 +50,10 @@ class Ground:
     index: IndexVersion
     parent: Card
     base: State
-    pupil: BundledText
+    pupil: TrainableText
     """The parent as a tower to measure with; its weights are set for each measurement."""
+    recipe: Config
+    """As this tower follows it."""
     usable: Usable
     deciding: str
     """The file that the gate part is of."""
@@ -46,14 +61,14 @@ class Ground:
     gallery: Gallery
     product_of: Mapping[str, str]
     groups: NDArray[np.int64]
-    guards: Mapping[str, tuple[list[Pair], Gallery]]
-    """Name → who asks for what, and where."""
+    guards: Mapping[str, QuerySet]
     notes: list[str]
     """What was left out of the files."""
 
-    def measure(self, state: State, pairs: Sequence[Pair], gallery: Gallery) -> Evaluation:
+    def measure(self, state: State, sets: Sequence[QuerySet]) -> list[Evaluation]:
+        """What the tower finds with these weights, in the order of the sets."""
         self.pupil.module.load_state_dict(state)
-        return evaluate(self.pupil, pairs, gallery.search)
+        return [evaluate(self.pupil, pairs, gallery.search) for pairs, gallery in sets]
 
 
 def prepare(home: Path, file: Path, options: Options, follower: Follower) -> Ground:
@@ -61,12 +76,12 @@ def prepare(home: Path, file: Path, options: Options, follower: Follower) -> Gro
     follower.progress("reading", 0, 0)
     index = open_current(home)
     parent = _parent(home, index, options, follower.folder)
-    _, module = read_text(home / "towers" / parent.id)
-    pupil = BundledText(parent, module)
-    base = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    usable, gate = _read(file, options, index)
+    pupil = open_trainable(home / "towers" / parent.id, options.device)
+    recipe = settle(options.recipe, pupil, translation=options.parallel)
+    base = {name: tensor.to("cpu", copy=True) for name, tensor in pupil.module.state_dict().items()}
     before_pass = raising_where_cancelled(follower)
     shop = Gallery(index.ids(range(len(index))), index.item_vectors(), before_pass)
-    usable, gate = _read(file, options, index)
     gallery, tied = shop, products(index)
     if options.parallel:
         tied = list(dict.fromkeys(pair.item for part in (usable, gate) if part for pair in part.pairs))
@@ -81,7 +96,7 @@ def prepare(home: Path, file: Path, options: Options, follower: Follower) -> Gro
     notes = [*_told(usable, parts), *(gate.notes if gate else ()), *notes, *_absent(asked, index)]
     for line in notes:
         follower.note(line)
-    guards = {DRAWN: _drawn(home, index, before_pass, follower)} | {
+    guards = {DRAWN: _drawn(home, index, options.device, before_pass, follower)} | {
         name: (pairs, shop) for name, pairs in asked.items()
     }
     return Ground(
@@ -90,6 +105,7 @@ def prepare(home: Path, file: Path, options: Options, follower: Follower) -> Gro
         parent=parent,
         base=base,
         pupil=pupil,
+        recipe=recipe,
         usable=usable,
         deciding=gate.name if gate else usable.name,
         parts=parts,
@@ -132,7 +148,7 @@ def _read(file: Path, options: Options, index: IndexVersion) -> tuple[Usable, Us
     return read_usable(file, options.split, is_known, texts), gate
 
 
-def _encoded(tower: BundledText, texts: Sequence[str], before_pass: Callable[[], None]) -> Vectors:
+def _encoded(tower: TextTower, texts: Sequence[str], before_pass: Callable[[], None]) -> Vectors:
     parts = []
     for start in range(0, len(texts), _TEXTS_AT_ONCE):
         before_pass()
@@ -141,10 +157,10 @@ def _encoded(tower: BundledText, texts: Sequence[str], before_pass: Callable[[],
 
 
 def _drawn(
-    home: Path, index: IndexVersion, before_pass: Callable[[], None], follower: Follower
-) -> tuple[list[Pair], Gallery]:
+    home: Path, index: IndexVersion, device: Device, before_pass: Callable[[], None], follower: Follower
+) -> QuerySet:
     def images() -> ImageTower:
-        tower = open_tower(index.manifest.image_tower, "image")
+        tower = open_tower(index.manifest.image_tower, "image", device)
         index.require_space("image", tower.name, tower.space)
         return tower
 

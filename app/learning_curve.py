@@ -67,13 +67,14 @@ def learning_curve(
     if options.gate is None:
         of_the_file.append(ground.parts.gate)
     there = sum(map(len, of_the_file))
-    base = ground.measure(ground.base, ground.parts.gate, ground.gallery)
+    gate = [(ground.parts.gate, ground.gallery)]
+    (base,) = ground.measure(ground.base, gate)
     measured = []
     for pairs in sorted({min(size, there) for size in sizes}):
         # As much is set aside of a part as of the whole, but what decides stays the same for all.
         train = ordered[: max(2, round(pairs * len(ordered) / there))]
         learnt = learn(ground, train, options, _Named(follower, f"{pairs:,} pairs"))
-        found = ground.measure(learnt.state, ground.parts.gate, ground.gallery)
+        (found,) = ground.measure(learnt.state, gate)
         measured.append(Size(pairs, len(train), learnt.alpha, found))
     if max(sizes) > there:
         follower.note(f"{file.name} has {there:,} usable pairs: larger sizes are all of them")

@@ -14,16 +14,19 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import torch
+
 from app.evaluation import attributes_of
-from app.ground import Ground, prepare, raising_where_cancelled
+from app.ground import Ground, QuerySet, prepare, raising_where_cancelled
 from app.report import write_report
 from app.tuning_options import Follower, Options
-from models.bundled import write_tower
-from models.cards import Card
+from models.cards import Card, State
 from models.evaluate import Evaluation
-from models.finetune import Examples, State, Step, Tuned, align, finetune
+from models.examples import Examples
+from models.finetune import Step, Tuned, align, finetune
 from models.gate import MEASURE, Verdict, by_language, judge
 from models.queries import Pair
+from models.recipe import device_of
 from models.registry import Registry
 from models.wise_ft import ALPHAS, Measured, Point, interpolate, sweep
 
@@ -124,18 +127,20 @@ def learn(
         follower.progress("training", step.step, step.steps, **told)
 
     ground.pupil.module.load_state_dict(ground.base)
-    module, tokenizer, recipe = ground.pupil.module, ground.pupil.tokenizer, options.recipe
     how: dict[str, Any] = {"on_step": tell, "cancelled": follower.cancelled, "checkpoint": checkpoint}
     if options.parallel:
         told = [(pair.item, pair.query) for pair in train]
         checked = [(pair.item, pair.query) for pair in ground.parts.val]
-        tuned = align(module, tokenizer, told, checked, recipe, **how)
+        tuned = align(ground.pupil, told, checked, ground.recipe, **how)
     else:
         lesson, val = (Examples.of(part, ground.gallery.ids) for part in (train, ground.parts.val))
-        tuned = finetune(module, tokenizer, lesson, val, ground.gallery.vectors, ground.groups, recipe, **how)
+        vectors = ground.gallery.vectors
+        tuned = finetune(ground.pupil, lesson, val, vectors, ground.groups, ground.recipe, **how)
     if options.wise_ft != "auto":
         alpha = 1.0 if options.wise_ft == "off" else float(options.wise_ft)
-        return Learnt(_rounded(interpolate(ground.base, tuned.state, alpha)), alpha, tuned, (), "")
+        return Learnt(
+            _rounded(ground.base, interpolate(ground.base, tuned.state, alpha)), alpha, tuned, (), ""
+        )
     return _between(ground, tuned, options, follower)
 
 
@@ -147,13 +152,13 @@ def _between(ground: Ground, tuned: Tuned, options: Options, follower: Follower)
         nonlocal done
         follower.progress("between base and tuned", done, len(ALPHAS) + 1)
         done += 1
-        val = ground.measure(state, ground.parts.val, ground.gallery)
-        guards = {
+        val, *guards = ground.measure(state, [(ground.parts.val, ground.gallery), *ground.guards.values()])
+        by_name = {
             f"{name}, {lang}": value
-            for name, (pairs, gallery) in ground.guards.items()
-            for lang, value in by_language(ground.measure(state, pairs, gallery)).items()
+            for name, found in zip(ground.guards, guards, strict=True)
+            for lang, value in by_language(found).items()
         }
-        return Measured(val.summary[MEASURE], guards)
+        return Measured(val.summary[MEASURE], by_name)
 
     found = sweep(ground.base, tuned.state, measured, max_guard_loss=options.max_guard_loss)
     best, hindrance = found.best, ""
@@ -167,15 +172,16 @@ def _between(ground: Ground, tuned: Tuned, options: Options, follower: Follower)
         spared = "" if point.allowed else ", too much lost on a guard set"
         share = f"share {point.alpha:g} of the tuned weights"
         follower.note(f"{share}: validation mRR@20 {point.score:.4f}{spared}")
-    state = _rounded(interpolate(ground.base, tuned.state, best.alpha))
+    state = _rounded(ground.base, interpolate(ground.base, tuned.state, best.alpha))
     return Learnt(state, best.alpha, tuned, found.points, hindrance)
 
 
-def _rounded(state: State) -> State:
-    """As the version on disk will hold it, so that what is measured is what is served."""
+def _rounded(base: State, tuned: State) -> State:
+    """As the version on disk will hold it, so that what is measured is what is served: what did not change is
+    the base's, whatever it is stored in."""
     return {
-        name: tensor.half().to(tensor.dtype) if tensor.is_floating_point() else tensor
-        for name, tensor in state.items()
+        name: tensor if torch.equal(tensor, base[name]) else tensor.half().to(tensor.dtype)
+        for name, tensor in tuned.items()
     }
 
 
@@ -192,14 +198,13 @@ class Decision:
 
 
 def _decide(ground: Ground, learnt: Learnt, options: Options, follower: Follower) -> Decision:
-    sets = [(ground.parts.gate, ground.gallery), *ground.guards.values()]
-    measured = []
-    for done, (pairs, gallery) in enumerate(sets):
-        follower.progress("deciding", done, len(sets))
-        base, tuned = (ground.measure(state, pairs, gallery) for state in (ground.base, learnt.state))
-        measured.append((base, tuned))
-    follower.progress("deciding", len(sets), len(sets))
-    (base, tuned), *rest = measured
+    sets: list[QuerySet] = [(ground.parts.gate, ground.gallery), *ground.guards.values()]
+    follower.progress("deciding", 0, 2)
+    before = ground.measure(ground.base, sets)
+    follower.progress("deciding", 1, 2)
+    after = ground.measure(learnt.state, sets)
+    follower.progress("deciding", 2, 2)
+    (base, tuned), *rest = zip(before, after, strict=True)
     verdict = judge(base, tuned, dict(zip(ground.guards, rest, strict=True)), options.max_guard_loss)
     if learnt.hindrance:
         verdict = replace(verdict, reasons=[learnt.hindrance, *verdict.reasons])
@@ -223,7 +228,7 @@ def _register(
     follower.progress("writing", 0, 0)
     ground.pupil.module.load_state_dict(state)
     wanted = facts["id"]
-    card = write_tower(folder, ground.pupil.module, **facts | {"id": wanted or _free_id(ground.home)})
+    card = ground.pupil.write(folder, **facts | {"id": wanted or _free_id(ground.home)})
     for other in registry.cards():
         # Under another name it is wanted again.
         same = (other.weights, other.parent) == (card.weights, card.parent)
@@ -251,8 +256,9 @@ def _facts(
         "id": options.out,
         "space": ground.parent.space,
         "parent": {"id": ground.parent.id, "weights": ground.parent.weights},
-        "recipe": asdict(options.recipe)
+        "recipe": asdict(ground.recipe)
         | {
+            "device": device_of(ground.pupil).type,
             "script": "vitrine finetune",
             "parallel": options.parallel,
             "index": ground.index.version,

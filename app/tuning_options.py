@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 from models.cards import is_id
-from models.finetune import TRANSLATION, BadConfig, Config, check
+from models.recipe import TRANSLATION, BadConfig, Config, check
+from models.towers import Device
 from models.wise_ft import MAX_GUARD_LOSS
 
 
@@ -48,6 +49,8 @@ class Options:
     wise_ft: str | float = "auto"
     """auto, off, or the share of the tuned weights."""
     max_guard_loss: float = MAX_GUARD_LOSS
+    device: Device = "auto"
+    """Where the tower learns; auto: on the GPU where there is one."""
     recipe: Config = field(default_factory=Config)
 
 
@@ -74,6 +77,8 @@ def options_of(named: Mapping[str, Any]) -> Options:
     share = options.wise_ft
     if share not in ("auto", "off") and not (isinstance(share, int | float) and 0 < share <= 1):
         raise BadConfig(f"wise-ft is {share!r}: choose auto, off, or a share of the tuned weights, up to 1")
+    if options.device not in get_args(Device):
+        raise BadConfig(f"device is {options.device!r}: choose auto, cpu or cuda")
     if not 0 <= options.max_guard_loss <= 1:
         raise BadConfig(f"max-guard-loss is {options.max_guard_loss}: it is a part of mRR@20, from 0 to 1")
     if options.out is not None and not is_id(options.out):

@@ -7,6 +7,7 @@ trained together by `pretrain.py`; the weights lie in `weights/`, each beside it
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +19,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.batches import by_length
 from models.cards import WEIGHTS, Card, content_hash, read_card, read_weights, space_of
+from models.devices import torch_device
 from models.fused import fuse
 from models.half_linear import halve
 from models.preprocessing import Pixels, Preprocessing
@@ -48,9 +51,9 @@ class TextModule(nn.Module):
         self.encoder = SentenceEncoder()
         self.head = nn.Sequential(nn.Linear(WIDTH, 2 * WIDTH), nn.GELU(), nn.Linear(2 * WIDTH, DIM))
 
-    def forward(self, batch: Batch) -> Tensor:
-        """(texts, DIM), each row of length 1."""
-        sentence = self.encoder(batch)
+    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """(texts, DIM), each row of length 1; of a Batch."""
+        sentence = self.encoder(Batch(ids, lengths))
         return F.normalize(sentence + self.head(sentence), dim=1)
 
 
@@ -74,17 +77,40 @@ class ImageModule(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """(pictures, size, size, 3) uint8 → (pictures, DIM), each row of length 1."""
         # The permuted view of rows of RGB *is* the channels-last layout, in which CPUs convolve fastest.
-        planes = (pixels.permute(0, 3, 1, 2).float() - self.mean) / self.std
-        return F.normalize(self.projection(self.backbone(planes)), dim=1)
+        planes = (pixels.permute(0, 3, 1, 2).to(self.mean.dtype) - self.mean) / self.std
+        return F.normalize(self.projection(self.backbone(planes)).float(), dim=1)
 
 
-class BundledText:
-    """A text tower: `base`, or any version that was tuned from it."""
+class BundledInput:
+    """How texts become what the module reads: alike in all towers of the family."""
+
+    def __init__(self) -> None:
+        self.tokenizer = Tokenizer()
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of each text, to its end however long it is."""
+        return self.tokenizer(texts)
+
+    def collate(self, ids: Sequence[Sequence[int]]) -> Batch:
+        return collate(ids)
+
+
+class BundledText(BundledInput):
+    """A text tower: `base`, or any version that was tuned from it; on the device of its module."""
+
+    head = ("head.",)
+    layers = (
+        ("encoder.project.", "encoder.project_norm."),
+        ("encoder.branches.",),
+        ("encoder.norm.", "encoder.pool."),
+        ("encoder.dense0.", "encoder.dense1.", "encoder.skip1."),
+        ("encoder.dense2.", "encoder.dense3.", "encoder.skip3."),
+    )
 
     def __init__(self, card: Card, module: TextModule) -> None:
+        super().__init__()
         self.card = card
-        self.module = module.eval()
-        self.tokenizer = Tokenizer()
+        self.module: nn.Module = module.eval()
 
     @property
     def id(self) -> str:
@@ -98,19 +124,19 @@ class BundledText:
     def dim(self) -> int:
         return self.card.dim
 
+    def write(self, folder: Path, **card: Any) -> Card:
+        """Writes the present weights, all of them, as a version into `folder`."""
+        return write_tower(folder, self.module, **card)
+
     def encode(self, texts: Sequence[str]) -> Vectors:
         """(len(texts), dim); texts of like length share a forward pass, whatever their order."""
-        ids = self.tokenizer(texts)
+        device = self.module.get_buffer("encoder.table.codes").device
+        ids = self.tokenize(texts)
         vectors = np.empty((len(texts), self.dim), dtype=np.float32)
-        rows: list[int] = []
-        by_length = sorted(range(len(texts)), key=lambda row: len(ids[row]))
-        for place, row in enumerate(by_length):
-            rows.append(row)
-            last = place + 1 == len(by_length)
-            if last or (len(rows) + 1) * len(ids[by_length[place + 1]]) > PIECES_PER_BATCH:
-                with torch.inference_mode():
-                    vectors[rows] = self.module(collate([ids[r] for r in rows])).numpy()
-                rows = []
+        for rows in by_length([len(row) for row in ids], PIECES_PER_BATCH):
+            with torch.inference_mode():
+                batch = self.collate([ids[row] for row in rows])
+                vectors[rows] = self.module(*(part.to(device) for part in batch)).cpu().numpy()
         return vectors
 
 
@@ -122,6 +148,8 @@ class BundledImage:
         self.device = device
         self.preprocessing = PREPROCESSING
         self.module = module.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if device.type == "cuda":
+            self.module.half()
 
     @property
     def name(self) -> str:
@@ -137,9 +165,18 @@ class BundledImage:
 
     def encode(self, pixels: Pixels) -> Vectors:
         """(pictures, size, size, 3) uint8 → (pictures, dim)."""
-        with torch.inference_mode():
-            vectors: Vectors = self.module(torch.from_numpy(pixels).to(self.device)).float().cpu().numpy()
+        vectors: Vectors = self.encode_pixels(torch.from_numpy(pixels).to(self.device)).cpu().numpy()
         return vectors
+
+    def encode_pixels(self, pixels: Tensor) -> Tensor:
+        """The same on `device`, which is not waited for."""
+        with torch.inference_mode():
+            vectors: Tensor = self.module(pixels)
+        return vectors
+
+    def replica(self, device: torch.device) -> BundledImage:
+        """The same tower on another device."""
+        return BundledImage(self.card, copy.deepcopy(self.module), device)
 
 
 def open_text(folder: Path = SHIPPED / "base") -> BundledText:
@@ -171,11 +208,11 @@ def open_image(folder: Path = SHIPPED / "image", device: Device = "auto") -> Bun
     module = ImageModule()
     _load(module, folder, card)
     fuse(module.eval())
-    return BundledImage(card, module, _device(device))
+    return BundledImage(card, module, torch_device(device))
 
 
-def write_tower(folder: Path, module: TextModule | ImageModule, **card: Any) -> Card:
-    """Writes a tower's folder: weights in float16, and the card with their hash.
+def write_tower(folder: Path, module: nn.Module, **card: Any) -> Card:
+    """Writes the folder of a TextModule or an ImageModule: weights in float16, and the card with their hash.
 
     An image tower's space follows from its weights; a text tower's is told in `card`.
     """
@@ -221,11 +258,3 @@ def _load(module: nn.Module, folder: Path, card: Card) -> None:
             raise TowerError(
                 f"{name} of tower {card.id} holds what is no number: train it again, or delete it"
             )
-
-
-def _device(name: Device) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise TowerError("--device cuda was asked for, but torch sees no CUDA device: use --device cpu")
-    return torch.device(name)

@@ -19,12 +19,14 @@ import numpy as np
 
 from models import bundled, corpus, wise_ft
 from models.bundled import BundledImage, BundledText, TextModule, read_text, write_tower
+from models.cards import State
 from models.corpus import Picture
 from models.evaluate import evaluate
-from models.finetune import Config, Examples, State, Step, finetune
+from models.examples import Examples
+from models.finetune import Step, finetune
 from models.gallery import Gallery
 from models.queries import Pair, read_pairs
-from models.sentence_encoder import Tokenizer
+from models.recipe import Config, settle
 from models.soup import averaged
 
 
@@ -71,10 +73,10 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="seeds whose weights are averaged")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    config = Config()
     image = bundled.open_image()
     card, module = read_text(bundled.SHIPPED / "base")
     base = BundledText(card, module)
+    config = settle(Config(), base)
     train, val = (read_pairs(options.pairs, split=split) for split in ("train", "val"))
     # Only pictures of train and of val's own queries: the loss draws wrong answers from all that it is given.
     wanted = {pair.item for pair in val}
@@ -88,8 +90,7 @@ def main() -> None:
 
     runs = [
         finetune(
-            module,
-            Tokenizer(),
+            base,
             Examples.of(train, gallery.ids),
             Examples.of(val, gallery.ids),
             gallery.vectors,

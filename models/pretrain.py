@@ -200,7 +200,7 @@ def loss_of(
     ].T
     said = torch.cat([rows.flatten(), english, foreign])
     with in_bfloat16(said.device):
-        meant = pair.text(store.batch(said, config.piece_dropout))
+        meant = pair.text(*store.batch(said, config.piece_dropout))
     # Similarities are compared in full precision: at this temperature bfloat16 would round them to an eighth.
     parts = torch.split(meant.float(), [*map(len, rows), len(english), len(foreign)])
     groups = data.groups[:, pictures]
@@ -245,7 +245,7 @@ def score(pair: Pair, trial: Trial, device: torch.device) -> dict[str, float]:
     gallery = torch.cat(
         [pair.image(part.to(device)) for part in torch.split(torch.from_numpy(trial.gallery), 256)]
     )
-    queries = pair.text(Batch(*(part.to(device) for part in trial.queries)))
+    queries = pair.text(*(part.to(device) for part in trial.queries))
     order = (queries @ gallery.T).argsort(dim=1, descending=True)
     rank = trial.right.to(device).gather(1, order).int().argmax(1) + 1
     reciprocal = torch.where(rank <= 20, 1 / rank, torch.zeros_like(rank, dtype=torch.float32))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from models.finetune import State
+from models.cards import State
 
 ALPHAS = (0.2, 0.4, 0.6, 0.8, 1.0)
 """Shares of the tuned weights; 1 is the tuned tower itself."""
@@ -45,13 +45,14 @@ class Sweep:
 
 
 def interpolate(base: State, tuned: State, alpha: float) -> State:
-    """The weights at `alpha`: exactly `base` at 0, exactly `tuned` at 1.
+    """The weights at `alpha`: exactly `base` at 0, exactly `tuned` at 1. What `tuned` does not hold did not
+    change.
 
     Raises ValueError for weights of two families.
     """
-    if differing := sorted(base.keys() ^ tuned.keys()):
-        raise ValueError(f"base and tuned are of different families: only one of them has {differing[0]}")
-    return {name: torch.lerp(base[name], tuned[name], alpha) for name in base}
+    if unknown := sorted(tuned.keys() - base.keys()):
+        raise ValueError(f"base and tuned are of different families: only tuned has {unknown[0]}")
+    return base | {name: torch.lerp(base[name], tensor, alpha) for name, tensor in tuned.items()}
 
 
 def sweep(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,36 @@ RECIPE: dict[str, Any] = {
     "wise_ft": 0.6,
 }
 """Seconds, and enough to learn 16 words."""
+
+
+@dataclass
+class Witness:
+    """Follows a run and keeps what it is told; `die_at` (stage, done) ends it there as a crash would."""
+
+    folder: Path
+    die_at: tuple[str, int] | None = None
+    cancel_at: str | None = None
+    told: list[tuple[str, int, int, dict[str, float]]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    settled: int = 0
+
+    def progress(self, stage: str, done: int, total: int, **metrics: float) -> None:
+        self.told.append((stage, done, total, metrics))
+        if self.die_at == (stage, done):
+            raise KeyboardInterrupt
+
+    def note(self, line: str) -> None:
+        self.notes.append(line)
+
+    def cancelled(self) -> bool:
+        return bool(self.told) and self.told[-1][0] == self.cancel_at
+
+    def settle(self) -> None:
+        self.settled += 1
+
+    @property
+    def stages(self) -> list[str]:
+        return list(dict.fromkeys(stage for stage, *_ in self.told))
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.options import Home, note, settings_of
+from app.commands.options import Device, Home, note, settings_of
 
 if TYPE_CHECKING:
     from app.progress import Report
@@ -58,7 +58,11 @@ def finetune(
         ),
     ] = False,
     trainable: Annotated[
-        str, typer.Option(help="all, last:N (layers and the head), or projection (the head alone).")
+        str,
+        typer.Option(
+            help="all, last:N (layers and the head), projection (the head alone); of transformers also "
+            "lora or lora:RANK (low-rank adapters, and the head)."
+        ),
     ] = "all",
     head_first: Annotated[int, typer.Option(help="Epochs of the head alone, before the others.")] = 0,
     epochs: Annotated[
@@ -67,21 +71,47 @@ def finetune(
     patience: Annotated[
         int, typer.Option(help="Epochs without a better validation after which it ends.")
     ] = 3,
-    batch: Annotated[int, typer.Option()] = 250,
+    batch: Annotated[int, typer.Option(help="Pairs of a step, 4,096 at most.")] = 250,
+    microbatch: Annotated[
+        int | None,
+        typer.Option(
+            help="Texts that are in memory at a time; the same is learnt, more slowly.  "
+            "[default: all of the batch]",
+            show_default=False,
+        ),
+    ] = None,
+    gradient_checkpointing: Annotated[
+        bool,
+        typer.Option(
+            "--gradient-checkpointing",
+            help="Compute layers twice rather than keep them: less memory, slower.",
+        ),
+    ] = False,
+    device: Annotated[Device, typer.Option(help="auto: the GPU where there is one.")] = Device.AUTO,
+    precision: Annotated[
+        str, typer.Option(help="fp32; bf16, over weights in fp32; or auto: bf16 on a GPU.")
+    ] = "auto",
     negatives: Annotated[int, typer.Option(help="Items drawn in each step as further wrong answers.")] = 1024,
     optimiser: Annotated[str, typer.Option(help="Any of timm's, by its name there.")] = "adamw",
     lr: Annotated[
         float | None,
         typer.Option(
-            help="Peak of the learning rate.  [default: 0.0003; with --parallel 0.001]", show_default=False
+            help="Peak of the learning rate.  [default: bundled towers 0.0003, with --parallel 0.001; "
+            "transformers 5e-05, with lora 0.0002, with projection 0.0003]",
+            show_default=False,
         ),
     ] = None,
     weight_decay: Annotated[float, typer.Option()] = 0.1,
     warmup: Annotated[float, typer.Option(help="Share of the steps.")] = 0.1,
     clip: Annotated[str, typer.Option(help="norm, or agc: adaptive gradient clipping.")] = "norm",
     scale: Annotated[
-        str, typer.Option(help="Factor of the similarities in the loss: a number, or learnable.")
-    ] = "20",
+        str | None,
+        typer.Option(
+            help="Factor of the similarities in the loss: a number, or learnable.  "
+            "[default: bundled towers 20, transformers 100]",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     home: Home = None,
     context: typer.Context = None,  # type: ignore[assignment]  # typer gives it

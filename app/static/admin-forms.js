@@ -6,10 +6,19 @@ import { text } from "./texts.js";
 const filled = (values) => Object.fromEntries(Object.entries(values).filter(([, value]) => value !== "" && value !== false));
 
 const FORMS = {
-  finetune: ({ pairs, out, epochs, trainable, activate }, once) =>
+  finetune: ({ pairs, out, epochs, trainable, device, precision, microbatch, gradient_checkpointing, activate }, once) =>
     api.finetune(
       pairs.files[0],
-      filled({ out: out.value.trim(), epochs: epochs.valueAsNumber, trainable: trainable.value, activate: activate.checked }),
+      filled({
+        out: out.value.trim(),
+        epochs: epochs.valueAsNumber,
+        trainable: trainable.value,
+        device: device.value,
+        precision: precision.value,
+        microbatch: microbatch.valueAsNumber || "",
+        gradient_checkpointing: gradient_checkpointing.checked,
+        activate: activate.checked,
+      }),
       once,
     ),
   reindex: ({ catalogue, images, full }, once) =>

@@ -26,7 +26,7 @@ from app.middleware import MAX_UPLOAD
 from app.settings import Settings
 from app.tuning_options import Options, options_of
 from indexer.store import current_version, indexes
-from models.finetune import TRANSLATION, Config
+from models.recipe import TRANSLATION, Config
 from models.registry import Registry
 from tests.conftest import Answer, serving
 
@@ -441,7 +441,7 @@ def test_a_few_bad_rows_are_for_the_job_to_report(admin: TestClient) -> None:
 def test_the_options_are_the_recipes() -> None:
     """Everything that the command takes can be set, and has its default."""
     options = FinetuneOptions().model_dump()
-    fixed = {field.name for field in fields(Config)} - {"epochs", "lr"}
+    fixed = {field.name for field in fields(Config)} - {"epochs"}
     assert {name: options[name] for name in fixed} == {name: vars(Config())[name] for name in fixed}
     others = {field.name for field in fields(Options)} - {"recipe"}
     assert set(options) == others | {field.name for field in fields(Config)}
@@ -463,6 +463,12 @@ def test_the_options_are_the_recipes() -> None:
         ('{"wise_ft": 1.5}', "bad_value"),
         ('{"guard": "x"}', "bad_value"),
         ('{"trainable": "last:0"}', "bad_value"),
+        ('{"trainable": "lora:0"}', "bad_value"),
+        ('{"batch": 4097}', "bad_value"),
+        ('{"microbatch": 0}', "bad_value"),
+        ('{"precision": "fp16"}', "bad_value"),
+        ('{"device": "tpu"}', "bad_value"),
+        ('{"gradient_checkpointing": 1}', "bad_value"),
         ('{"out": "../x"}', "bad_value"),
         ('{"out": "Shop"}', "bad_value"),
         ('{"split": "\\ud800"}', "bad_value"),

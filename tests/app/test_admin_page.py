@@ -247,8 +247,8 @@ def test_a_fine_tuning_is_followed_from_the_upload_to_its_end(
     desk.get_by_label("Aktivieren, wenn").check()
     card = finetune(desk, "waiting")
     options = at_work.list(1)[0].parameters["options"]
-    told = [options[name] for name in ("out", "epochs", "trainable", "activate")]
-    assert told == ["waiting", 4, "last:2", True]
+    told = [options[name] for name in ("out", "epochs", "trainable", "microbatch", "activate")]
+    assert told == ["waiting", 4, "last:2", None, True]
     bar = card.get_by_role("progressbar", name="Lernen")
     expect(bar).to_have_js_property("value", 0.5)
     expect(card.locator(".progress")).to_contain_text("Lernen · 2 / 4")
@@ -270,6 +270,20 @@ def test_a_fine_tuning_is_followed_from_the_upload_to_its_end(
     expect(card.locator("pre")).to_be_visible()
     comparison = card.get_by_role("link", name="Mit base vergleichen")
     expect(comparison).to_have_attribute("href", "/?q=rotes+Kleid&a=base&b=waiting")
+
+
+def test_lora_and_what_spares_memory_can_be_chosen(desk: Page, at_work: Jobs) -> None:
+    """What a large transformer needs on a small GPU is in the form, folded away."""
+    desk.get_by_label("Was lernt").select_option("kleine Zusätze (LoRA, nur bei Transformern)")
+    desk.get_by_text("Gerät und Speicher").click()
+    desk.get_by_role("combobox", name="Gerät", exact=True).select_option("CPU")
+    desk.get_by_role("combobox", name="Genauigkeit").select_option("float32")
+    desk.get_by_label("Texte zugleich im Speicher").fill("64")
+    desk.get_by_label("Zwischenergebnisse neu berechnen").check()
+    finetune(desk, "large")
+    options = at_work.list(1)[0].parameters["options"]
+    names = ("trainable", "device", "precision", "microbatch", "gradient_checkpointing")
+    assert [options[name] for name in names] == ["lora", "cpu", "fp32", 64, True]
 
 
 def test_a_stream_that_breaks_is_taken_up_where_it_was(desk: Page) -> None:

@@ -8,20 +8,20 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from app.cli import main
 from app.commands.finetune import finetune
 from indexer.store import open_current
-from models.finetune import TRANSLATION, Config
+from models.recipe import BUNDLED, TRANSFORMER, TRANSLATION, Config
 from models.registry import Registry
-from tests.tuning import one_thread, own_home, own_pairs  # noqa: F401
+from tests.app.test_cli import Vitrine, vitrine
+from tests.tuning import one_thread, own_home, own_pairs
 
-Vitrine = Callable[..., tuple[object, str, str]]
+__all__ = ["one_thread", "vitrine"]
+
 _RECIPE = "--trainable projection --epochs 2 --batch 45 --lr 0.002 --negatives 0 --wise-ft 0.6"
 RECIPE = _RECIPE.split()
 
@@ -29,23 +29,6 @@ RECIPE = _RECIPE.split()
 @pytest.fixture
 def shop(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return own_home(home, tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def vitrine(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Vitrine:
-    """The command in this process: status, stdout and stderr."""
-
-    def run(*arguments: object) -> tuple[object, str, str]:
-        monkeypatch.setattr(sys, "argv", ["vitrine", *map(str, arguments)])
-        capsys.readouterr()
-        status: object = 0
-        try:
-            main()
-        except SystemExit as ended:
-            status = ended.code or 0
-        return (status, *capsys.readouterr())
-
-    return run
 
 
 def test_it_prints_base_against_tuned_and_says_what_became_of_it(
@@ -133,13 +116,16 @@ def test_the_defaults_are_those_of_the_recipe() -> None:
     defaults = {name: each.default for name, each in inspect.signature(finetune).parameters.items()}
     usual = asdict(Config())
     told = {name: defaults[name] for name in usual if defaults[name] is not None}
-    assert usual.keys() - told.keys() == {"epochs", "lr"}
-    assert {name: str(value) for name, value in told.items()} == {
-        name: f"{usual[name]:g}" if name == "scale" else str(usual[name]) for name in told
-    }
+    assert usual.keys() - told.keys() == {"epochs", "lr", "scale", "microbatch"}
+    assert told == {name: usual[name] for name in told}
     help_of = {name: str(each.annotation) for name, each in inspect.signature(finetune).parameters.items()}
     assert f"[default: {usual['epochs']}; with --parallel {TRANSLATION.epochs}]" in help_of["epochs"]
-    assert f"[default: {usual['lr']:.4f}; with --parallel {TRANSLATION.lr:.3f}]" in help_of["lr"]
+    whole, lora, head = (f"{TRANSFORMER.rates[kind]:g}" for kind in ("all", "lora", "projection"))
+    assert (
+        f"[default: bundled towers {BUNDLED.rates['all']:g}, with --parallel {BUNDLED.translation:g}; "
+        f"transformers {whole}, with lora {lora}, with projection {head}]"
+    ) in help_of["lr"]
+    assert f"bundled towers {BUNDLED.scale:g}, transformers {TRANSFORMER.scale:g}]" in help_of["scale"]
 
 
 def test_control_c_ends_it_and_leaves_nothing(shop: Path, tmp_path: Path) -> None:

@@ -19,8 +19,7 @@ from app.tuning_options import Follower, Options, options_of
 from models.evaluate import Evaluation, QueryResult
 from models.queries import Pair
 from models.registry import Registry
-from tests.app.test_tuning import Witness
-from tests.tuning import RECIPE, one_thread, own_home, own_pairs  # noqa: F401
+from tests.tuning import RECIPE, Witness, one_thread, own_home, own_pairs  # noqa: F401
 
 
 def test_each_size_holds_the_smaller_ones_and_registers_nothing(

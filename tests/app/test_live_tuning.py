@@ -162,6 +162,7 @@ def serving(home: Path, folder: Path) -> Iterator[Shop]:
             url = until(lambda: address.search(log.read_text(encoding="utf-8")), LONG)[1]
             shop = Shop(home, service.pid, url)
             with shop.operator:
+                until(lambda: shop.operator.get("/readyz").status_code == 200, LONG)
                 yield shop
             service.terminate()
             assert service.wait(30) == 0

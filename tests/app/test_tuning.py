@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,43 +19,14 @@ from app.tuning_options import Options, options_of
 from indexer.store import NoIndex, open_current
 from models.cards import read_card
 from models.evaluate import evaluate, read_results
-from models.finetune import TRANSLATION, BadConfig, Cancelled, Config
 from models.gallery import Gallery
 from models.queries import read_pairs
+from models.recipe import TRANSLATION, BadConfig, Config
 from models.registry import Registry
 from models.splits import part_of
+from models.student import Cancelled
 from models.towers import TowerError
-from tests.tuning import RECIPE, WORDS, one_thread, own_home, own_pairs  # noqa: F401
-
-
-@dataclass
-class Witness:
-    """Follows a run and keeps what it is told; `die_at` (stage, done) ends it there as a crash would."""
-
-    folder: Path
-    die_at: tuple[str, int] | None = None
-    cancel_at: str | None = None
-    told: list[tuple[str, int, int, dict[str, float]]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    settled: int = 0
-
-    def progress(self, stage: str, done: int, total: int, **metrics: float) -> None:
-        self.told.append((stage, done, total, metrics))
-        if self.die_at == (stage, done):
-            raise KeyboardInterrupt
-
-    def note(self, line: str) -> None:
-        self.notes.append(line)
-
-    def cancelled(self) -> bool:
-        return bool(self.told) and self.told[-1][0] == self.cancel_at
-
-    def settle(self) -> None:
-        self.settled += 1
-
-    @property
-    def stages(self) -> list[str]:
-        return list(dict.fromkeys(stage for stage, *_ in self.told))
+from tests.tuning import RECIPE, WORDS, Witness, one_thread, own_home, own_pairs  # noqa: F401
 
 
 @dataclass
@@ -118,6 +89,7 @@ def test_the_card_says_where_the_tower_comes_from(finished: Run) -> None:
     assert card.parent == {"id": "base", "weights": base.weights}
     assert (card.space, card.weights == base.weights) == (base.space, False)
     assert card.recipe["lr"] == RECIPE["lr"]
+    assert [card.recipe[name] for name in ("scale", "precision", "device")] == [20.0, "fp32", "cpu"]
     assert card.recipe["alpha"] == RECIPE["wise_ft"]
     assert card.data[0]["name"] == "pairs.jsonl"
     assert len(card.data[0]["sha256"]) == 64
@@ -274,6 +246,16 @@ def test_an_id_that_is_taken_is_refused_before_training(shop: Path, finished: Ru
     assert witness.stages == ["reading"]
 
 
+def test_what_the_tower_cannot_learn_is_refused_before_training(
+    shop: Path, finished: Run, tmp_path: Path
+) -> None:
+    """Which towers can is known only when the active one is."""
+    witness = Witness(tmp_path)
+    with pytest.raises(BadConfig, match="lora, which is for transformers; the text tower base is none"):
+        tune(shop, finished.pairs, options(finished.gate, trainable="lora"), witness)
+    assert witness.stages == ["reading"]
+
+
 def test_too_little_is_refused_before_training(shop: Path, home: Path, tmp_path: Path) -> None:
     """One row."""
     file = tmp_path / "pairs.csv"
@@ -311,7 +293,9 @@ def test_options_by_name_are_the_usual_ones_where_nothing_is_said() -> None:
         ({"out": "../up"}, "cannot be a tower's id"),
         ({"epochs": 0}, "epochs is 0"),
         ({"optimiser": "adamm"}, "no optimiser 'adamm'"),
-        ({"trainable": "lora"}, "which is for transformers"),
+        ({"trainable": "last"}, "choose all, last:N, projection, lora"),
+        ({"batch": 5000}, "batch is 5000: it must be 4,096 or less"),
+        ({"device": "tpu"}, "device is 'tpu': choose auto, cpu or cuda"),
         ({"scale": "wide"}, "scale is 'wide'"),
         ({"recipe": {}}, "no option 'recipe'"),
         ({"epoch": 3}, "no option 'epoch'"),

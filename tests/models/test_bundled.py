@@ -102,10 +102,10 @@ def test_they_are_opened_by_name(text: BundledText) -> None:
     assert open_tower(SHIPPED / "base", "text").id == text.id
 
 
-@pytest.mark.parametrize("name", ["bundles", "", "open_clip:nothing", str(SHIPPED / "base")])
+@pytest.mark.parametrize("name", ["bundles", ""])
 def test_an_unknown_name_is_refused(name: str) -> None:
     """The error repeats the name and says which there are."""
-    with pytest.raises(TowerError, match=r"there is no text tower called .*'bundled'"):
+    with pytest.raises(TowerError, match=f"there is no tower called '{name}': .*give bundled, "):
         open_tower(name, "text")
 
 

@@ -14,26 +14,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models import finetune
-from models.bundled import SHIPPED, TextModule, read_text
-from models.finetune import (
-    BadConfig,
-    BadExamples,
-    Cancelled,
-    Config,
-    Diverged,
-    Examples,
-    Step,
-    Tuned,
-    against,
-    align,
-    check,
-    contrast,
-    distance,
-    ranks_of,
-)
-from models.sentence_encoder import Tokenizer
-from models.towers import Vectors
+from models import checkpoint, finetune
+from models.bundled import SHIPPED, BundledText, TextModule, read_text
+from models.examples import BadExamples, Examples, Lesson
+from models.finetune import Diverged, Step, Tuned, against, align, contrast, distance, ranks_of
+from models.recipe import TRANSLATION, BadConfig, Config, check, settle
+from models.student import Cancelled
+from models.towers import TrainableText, Vectors
 
 COLOURS = {"blint": "red", "vorpe": "blue", "zuzzi": "green", "kralm": "yellow", "omeff": "black"}
 """The shop's own words, which no base knows."""
@@ -41,22 +28,17 @@ KINDS = ["dress", "skirt", "jacket", "shirt", "shoes", "bag", "hat"]
 
 
 @pytest.fixture(scope="module")
-def base() -> TextModule:
-    return read_text(SHIPPED / "base")[1]
-
-
-@pytest.fixture(scope="module")
-def tokenizer() -> Tokenizer:
-    return Tokenizer()
+def base() -> BundledText:
+    return BundledText(*read_text(SHIPPED / "base"))
 
 
 class Shop:
     """An item of each colour and kind, whose picture lies where the base puts its English name."""
 
-    def __init__(self, base: TextModule, tokenizer: Tokenizer) -> None:
-        self.base, self.tokenizer = base, tokenizer
+    def __init__(self, base: TrainableText) -> None:
+        self.base = base
         names = [(word, kind) for word in COLOURS for kind in KINDS]
-        self.vectors: Vectors = encode(base, tokenizer, [f"{COLOURS[word]} {kind}" for word, kind in names])
+        self.vectors: Vectors = base.encode([f"{COLOURS[word]} {kind}" for word, kind in names])
         self.groups: NDArray[np.int64] = np.arange(len(names))
         queries = [f"{word} {kind}" for word, kind in names]
         # Each colour and each kind is trained on, but not in these pairs.
@@ -68,7 +50,6 @@ class Shop:
         given: dict[str, Any] = {"on_step": quiet, "cancelled": never} | options
         return finetune.finetune(
             self.base,
-            self.tokenizer,
             train or self.train,
             self.val,
             self.vectors,
@@ -82,16 +63,11 @@ def rows(queries: list[str], there: NDArray[np.bool_]) -> Examples:
     return Examples(queries, np.flatnonzero(there), np.ones(len(queries), dtype=np.float32))
 
 
-def encode(module: TextModule, tokenizer: Tokenizer, texts: list[str]) -> Vectors:
-    with torch.no_grad():
-        vectors: Vectors = finetune._encode(module, tokenizer(texts), never).numpy()
-    return vectors
-
-
-def with_state(tuned: Tuned) -> TextModule:
+def after(base: TrainableText, tuned: Tuned) -> TrainableText:
+    """The base with what a run changed."""
     module = TextModule()
-    module.load_state_dict(tuned.state)
-    return module
+    module.load_state_dict(base.module.state_dict() | tuned.state)
+    return BundledText(base.card, module)
 
 
 def quiet(_: Step) -> None:
@@ -103,8 +79,8 @@ def never() -> bool:
 
 
 @pytest.fixture(scope="module")
-def shop(base: TextModule, tokenizer: Tokenizer) -> Shop:
-    return Shop(base, tokenizer)
+def shop(base: BundledText) -> Shop:
+    return Shop(base)
 
 
 QUICK = Config(epochs=2, batch=10, lr=1e-3, negatives=0)
@@ -126,14 +102,7 @@ def test_pairs_with_something_in_common_do_not_contradict() -> None:
 def test_the_same_query_in_other_letters_is_the_same(shop: Shop) -> None:
     """ "Rotes  Kleid" and "rotes kleid" are one text; "rotes Hemd" is another."""
     three = rows(["Rotes  Kleid", "rotes kleid ", "rotes Hemd"], np.arange(35) < 3)
-    lesson = finetune._Lesson.of(
-        three,
-        shop.val,
-        vectors=shop.vectors,
-        groups=shop.groups,
-        tokenizer=shop.tokenizer,
-        device=torch.device("cpu"),
-    )
+    lesson = Lesson.of(three, shop.val, vectors=shop.vectors, groups=shop.groups, tower=shop.base)
     assert against(lesson.shared, lesson.shared).tolist() == [[False, False, True]] * 2 + [
         [True, True, False]
     ]
@@ -202,7 +171,7 @@ def test_the_best_epoch_is_kept(shop: Shop, tuned: Tuned) -> None:
     """The weights are those of the epoch with the highest mRR@20: measured again they score the same."""
     best = max(tuned.history, key=lambda epoch: epoch["mRR@20"])
     assert (best["epoch"], best["mRR@20"]) == (tuned.epoch, tuned.metrics["mRR@20"])
-    queries = torch.from_numpy(encode(with_state(tuned), shop.tokenizer, list(shop.val.queries)))
+    queries = torch.from_numpy(after(shop.base, tuned).encode(shop.val.queries))
     ranks = ranks_of(queries, torch.from_numpy(shop.val.items), torch.from_numpy(shop.vectors), never)
     assert (1 / ranks).where(ranks <= 20, 0).mean().item() == pytest.approx(tuned.metrics["mRR@20"])
 
@@ -221,28 +190,26 @@ def test_the_heavier_of_two_answers_wins(shop: Shop) -> None:
         np.repeat(np.array([9, 1], dtype=np.float32), len(train.items)),
     )
     found = shop.tune(Config(epochs=5, batch=30, lr=1e-3, negatives=0), twice)
-    queries = torch.from_numpy(encode(with_state(found), shop.tokenizer, list(train.queries)))
+    queries = torch.from_numpy(after(shop.base, found).encode(train.queries))
     scores = queries @ torch.from_numpy(shop.vectors[train.items]).T
     assert (scores.diag() > scores.roll(1, dims=0).diag()).float().mean() > 0.9
 
 
-def test_the_module_that_came_in_stays(shop: Shop) -> None:
+def test_the_tower_that_came_in_stays(shop: Shop) -> None:
     """Training works on a copy: neither weights nor what can be trained change in the tower that is given."""
-    before = {name: tensor.clone() for name, tensor in shop.base.state_dict().items()}
+    module = shop.base.module
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     shop.tune(replace(QUICK, epochs=1, trainable="projection"))
-    assert all(torch.equal(tensor, before[name]) for name, tensor in shop.base.state_dict().items())
-    assert all(parameter.requires_grad for parameter in shop.base.parameters())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
+    assert all(parameter.requires_grad for parameter in module.parameters())
 
 
 # The recipe.
 
 
-def moved(shop: Shop, found: Tuned) -> set[str]:
+def moved(found: Tuned) -> set[str]:
     """The layers whose weights changed."""
-    names = (
-        name for name, tensor in shop.base.state_dict().items() if not torch.equal(tensor, found.state[name])
-    )
-    return {".".join(name.split(".")[:2]) if name.startswith("encoder") else "head" for name in names}
+    return {".".join(name.split(".")[:2]) if name.startswith("encoder") else "head" for name in found.state}
 
 
 @pytest.mark.parametrize(
@@ -257,16 +224,17 @@ def moved(shop: Shop, found: Tuned) -> set[str]:
 def test_only_what_is_named_learns(shop: Shop, trainable: str, layers: set[str]) -> None:
     """The head always, and as many of the encoder's last layers as were asked for."""
     found = shop.tune(replace(QUICK, epochs=1, trainable=trainable))
-    assert moved(shop, found) == {"head"} | {f"encoder.{layer}" for layer in layers}
+    assert moved(found) == {"head"} | {f"encoder.{layer}" for layer in layers}
 
 
 def test_all_is_every_layer(shop: Shop, tuned: Tuned) -> None:
     """last:5 is all of them, so there is no last:6."""
-    every = {f"encoder.{name}" for name, _ in shop.base.encoder.named_children() if name != "table"}
-    assert moved(shop, tuned) == {"head"} | every
-    check(Config(trainable="last:5"))
-    with pytest.raises(BadConfig, match="choose all, last:1 to last:5, or projection"):
-        check(Config(trainable="last:6"))
+    encoder = shop.base.module.get_submodule("encoder")
+    every = {f"encoder.{name}" for name, _ in encoder.named_children() if name != "table"}
+    assert moved(tuned) == {"head"} | every
+    settle(Config(trainable="last:5"), shop.base)
+    with pytest.raises(BadConfig, match="base has 5 layers: choose all, last:1 to last:5, or projection"):
+        settle(Config(trainable="last:6"), shop.base)
 
 
 def test_the_head_can_go_first(shop: Shop) -> None:
@@ -278,10 +246,26 @@ def test_the_head_can_go_first(shop: Shop) -> None:
     assert {step.steps for step in steps} == {9}
 
 
-def test_lora_is_for_transformers() -> None:
+def test_lora_is_for_transformers(shop: Shop) -> None:
     """The bundled tower is none; the error says what it can do."""
     with pytest.raises(BadConfig, match=r"lora.*transformers.*choose all, last:1 to last:5, or projection"):
-        check(Config(trainable="lora"))
+        shop.tune(Config(trainable="lora"))
+
+
+def test_what_a_recipe_leaves_open_is_the_towers(base: BundledText) -> None:
+    """Rate, scale and precision are those of models/LOG.md; what is said stays; a settled recipe too."""
+    found = settle(Config(), base)
+    assert (found.lr, found.scale, found.precision) == (3e-4, 20.0, "fp32")
+    assert settle(found, base) == found
+    assert settle(TRANSLATION, base, translation=True).lr == 1e-3
+    assert settle(Config(lr=0.1, scale="learnable"), base) == replace(found, lr=0.1, scale="learnable")
+
+
+def test_what_spares_memory_changes_nothing_that_is_learnt(shop: Shop) -> None:
+    """Three texts at a time, and layers computed twice: the losses are those of whole batches."""
+    spared = shop.tune(replace(QUICK, microbatch=3, gradient_checkpointing=True)).history
+    plain = shop.tune(QUICK).history
+    assert [one["loss"] for one in spared] == pytest.approx([one["loss"] for one in plain], rel=1e-4)
 
 
 def test_an_unknown_optimiser_is_refused_with_near_ones() -> None:
@@ -293,7 +277,7 @@ def test_an_unknown_optimiser_is_refused_with_near_ones() -> None:
 def test_the_recipe_of_clip_italian_trains(shop: Shop) -> None:
     """AdaBelief and adaptive gradient clipping move the weights, at a fixed scale."""
     found = shop.tune(replace(QUICK, optimiser="adabelief", clip="agc", scale=20.0))
-    assert "encoder.pool" in moved(shop, found)
+    assert "encoder.pool" in moved(found)
     assert {round(epoch["scale"], 4) for epoch in found.history} == {20.0}
 
 
@@ -302,6 +286,11 @@ def test_the_recipe_of_clip_italian_trains(shop: Shop) -> None:
     [
         ({"epochs": 0}, "epochs is 0"),
         ({"batch": 1}, "batch is 1: it must be 2 or more"),
+        ({"batch": 4097}, "batch is 4097: it must be 4,096 or less"),
+        ({"microbatch": 0}, "microbatch is 0: it must be 1 or more"),
+        ({"precision": "fp16"}, "choose auto, fp32 or bf16"),
+        ({"trainable": "lora:0"}, "choose all, last:N, projection, lora or lora:RANK"),
+        ({"trainable": "last:0"}, "choose all, last:N"),
         ({"lr": 0.0}, "lr is 0.0"),
         ({"lr": math.nan}, "lr is nan"),
         ({"clip": "none"}, "choose norm or agc"),
@@ -381,7 +370,7 @@ def crash_after(step: int) -> Callable[[Step], None]:
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkpoint after every step, not only every 20 s."""
-    monkeypatch.setattr(finetune, "SAVE_EVERY", -1.0)
+    monkeypatch.setattr(checkpoint, "SAVE_EVERY", -1.0)
 
 
 TWO_STAGES = replace(QUICK, head_first=1, negatives=8)
@@ -455,13 +444,13 @@ def test_a_checkpoint_that_does_not_fit_is_passed_over(
 # A language by translation.
 
 
-def test_a_language_needs_rows_of_both_parts(base: TextModule, tokenizer: Tokenizer) -> None:
+def test_a_language_needs_rows_of_both_parts(base: BundledText) -> None:
     """Nothing to learn from, or nothing to measure by: refused, with both counts."""
     with pytest.raises(BadExamples, match="there are 1 training and 0 validation rows"):
-        align(base, tokenizer, [("red", "blint")], [], QUICK, on_step=quiet, cancelled=never)
+        align(base, [("red", "blint")], [], QUICK, on_step=quiet, cancelled=never)
 
 
-def test_translations_teach_a_language(base: TextModule, tokenizer: Tokenizer) -> None:
+def test_translations_teach_a_language(base: BundledText) -> None:
     """Made-up words for colours land where their translations are, in pairs that were not trained on; and the
     English stays where it was."""
     pairs = [(f"{english} {kind}", f"{word} {kind}") for word, english in COLOURS.items() for kind in KINDS]
@@ -469,7 +458,6 @@ def test_translations_teach_a_language(base: TextModule, tokenizer: Tokenizer) -
     train = [pair for pair in pairs if pair not in val]
     found = align(
         base,
-        tokenizer,
         train,
         val,
         Config(epochs=8, batch=15, lr=1e-3, patience=8),
@@ -478,5 +466,4 @@ def test_translations_teach_a_language(base: TextModule, tokenizer: Tokenizer) -
     )
     assert found.metrics["mRR@20"] > found.base["mRR@20"] + 0.3
     english = [first for first, _ in val]
-    before, after = (encode(module, tokenizer, english) for module in (base, with_state(found)))
-    assert (before * after).sum(1).min() > 0.9
+    assert (base.encode(english) * after(base, found).encode(english)).sum(1).min() > 0.9

@@ -24,8 +24,16 @@ def test_between_the_ends_weights_are_shares() -> None:
 
 def test_towers_of_two_families_are_refused() -> None:
     """The error names a weight that only one of them has."""
-    with pytest.raises(ValueError, match="only one of them has bias"):
+    with pytest.raises(ValueError, match="only tuned has bias"):
         interpolate(BASE, TUNED | {"bias": torch.zeros(1)}, 0.5)
+
+
+def test_what_did_not_change_is_the_bases() -> None:
+    """Of two weights one was tuned: the other is the base's at every alpha, not a copy."""
+    base = BASE | {"bias": torch.zeros(1)}
+    found = interpolate(base, TUNED, 0.5)
+    assert found.keys() == base.keys()
+    assert found["bias"] is base["bias"]
 
 
 LINE = {"weight": torch.tensor(0.0)}, {"weight": torch.tensor(1.0)}
