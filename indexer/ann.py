@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from indexer.batching import BatchedSearch, Found, Searchable
+from models.towers import Device
+
+SearchDevice = Literal["cpu", "cuda"]
 
 EXACT_UP_TO = 50_000
 """Pictures up to which every vector is compared: 2 ms a query on one core, at 512 dimensions."""
 RECALL_AT = 20
 LEAST_RECALL = 0.98
 _TRAINING_VECTORS_PER_LIST = 64
+_ROWS_AT_ONCE = 65_536
+_BYTES_ON_GPU = 4 << 30
+"""Of vectors, while an index is filled: a larger one is filled in parts."""
+_GPU_WORKSPACE = 256 << 20
+_MOST_ON_GPU = 2_048
+"""Rows that a GPU finds for a query, and lists that it visits: more are left to the CPU."""
+
+
+class NoGpu(RuntimeError):
+    """A search on the GPU was asked for, and there is none, or no FAISS for it; the message says the cure."""
 
 
 def _faiss() -> Any:
+    # FAISS for GPUs finds CUDA's libraries where torch has loaded its own before.
+    import torch  # noqa: F401, PLC0415
+
     try:
         import faiss  # noqa: PLC0415 - the error below is for who lacks it, not for who never searches
     except ModuleNotFoundError:
@@ -35,9 +53,7 @@ class Neighbours:
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
-    def search(
-        self, queries: NDArray[np.float32], count: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def search(self, queries: NDArray[np.float32], count: int) -> Found:
         """(queries, count) scores, falling, and rows; rows are -1 where fewer were found.
 
         Safe to call from several threads.
@@ -52,12 +68,47 @@ class Neighbours:
             raise OSError(f"{path.name} could not be written: {error}") from None
 
 
-def read(path: Path) -> Neighbours:
-    return Neighbours(_faiss().read_index(str(path)))
+class GpuNeighbours:
+    """The same, by a copy in the memory of the first GPU; safe to use from several threads.
+
+    The copy goes when nobody holds this any more. Scores are those of the CPU, to the rounding of float16.
+    """
+
+    def __init__(self, index: Any) -> None:
+        self._on_cpu = Neighbours(index)
+        self._on_gpu = BatchedSearch(lambda: Neighbours(_copied_to_gpu(index)))
+        self._most = _MOST_ON_GPU if getattr(index, "nprobe", 1) <= _MOST_ON_GPU else 0
+
+    def __len__(self) -> int:
+        return len(self._on_cpu)
+
+    def search(self, queries: NDArray[np.float32], count: int) -> Found:
+        return (self._on_gpu if count <= self._most else self._on_cpu).search(queries, count)
+
+
+def read(path: Path, device: SearchDevice = "cpu") -> Searchable:
+    """Raises NoGpu where `device` is "cuda" and FAISS has none."""
+    if device == "cuda":
+        require_gpu()
+    index = _faiss().read_index(str(path))
+    return Neighbours(index) if device == "cpu" else GpuNeighbours(index)
+
+
+def has_gpu() -> bool:
+    return bool(_faiss().get_num_gpus())
+
+
+def require_gpu() -> None:
+    """Raises NoGpu where FAISS has none."""
+    if not has_gpu():
+        raise NoGpu(
+            "the index is to be searched on a GPU, and FAISS sees none: on a host with CUDA install "
+            "'vitrine[gpu]' in place of 'vitrine[cpu]', or set VITRINE_INDEX_DEVICE=cpu"
+        )
 
 
 def build(
-    vectors: NDArray[np.float16], queries: Callable[[], NDArray[np.float32]]
+    vectors: NDArray[np.float16], queries: Callable[[], NDArray[np.float32]], device: Device = "auto"
 ) -> tuple[Neighbours, dict[str, str | int | float]]:
     """The index of `vectors` (rows, dim), and what the manifest records of it.
 
@@ -67,12 +118,15 @@ def build(
     is doubled until recall@20 against the exact answer, over `queries()` (n, dim), is at least
     LEAST_RECALL. Queries should be of the kind that will be asked: text vectors lie apart from picture
     vectors, and an index tuned on the latter misses more.
+
+    A large one is built on the GPU where FAISS has one, unless `device` is "cpu"; any host can serve it.
     """
     faiss = _faiss()
     rows, dim = vectors.shape
-    exact = faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
-    _add(exact, vectors)
     if rows <= EXACT_UP_TO:
+        exact = faiss.IndexScalarQuantizer(dim, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT)
+        for _, block in _blocks(vectors):
+            exact.add(block)
         return Neighbours(exact), {"type": "SQfp16", "exact": True}
     lists = int(4 * np.sqrt(rows))
     quantiser = faiss.IndexFlatIP(dim)
@@ -81,10 +135,16 @@ def build(
     )
     inverted.by_residual = False  # the values themselves, as in the exact index, not differences to a centre
     chosen = np.random.default_rng(0).permutation(rows)[: lists * _TRAINING_VECTORS_PER_LIST]
-    inverted.train(vectors[np.sort(chosen)].astype(np.float32))
-    _add(inverted, vectors)
+    training = vectors[np.sort(chosen)].astype(np.float32)
+    on_gpu = device != "cpu" and has_gpu()
+    if on_gpu:
+        inverted = _filled_on_gpu(inverted, training, vectors)
+    else:
+        inverted.train(training)
+        for _, block in _blocks(vectors):
+            inverted.add(block)
     asked = queries()
-    inverted.nprobe, recall = _tune(inverted, exact, asked, lists)
+    inverted.nprobe, recall = _tune(inverted, _nearest(vectors, asked, on_gpu), asked, lists)
     return Neighbours(inverted), {
         "type": f"IVF{lists},SQfp16",
         "exact": False,
@@ -94,13 +154,73 @@ def build(
     }
 
 
-def _add(index: Any, vectors: NDArray[np.float16], rows_at_once: int = 65_536) -> None:
-    for start in range(0, len(vectors), rows_at_once):
-        index.add(vectors[start : start + rows_at_once].astype(np.float32))
+def _blocks(
+    vectors: NDArray[np.float16], first: int = 0, end: int | None = None
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Some rows at a time, and where they begin: in float32 all would take twice the memory."""
+    end = len(vectors) if end is None else min(end, len(vectors))
+    for start in range(first, end, _ROWS_AT_ONCE):
+        yield start, vectors[start : min(end, start + _ROWS_AT_ONCE)].astype(np.float32)
 
 
-def _tune(inverted: Any, exact: Any, queries: NDArray[np.float32], lists: int) -> tuple[int, float]:
-    truth = exact.search(queries, RECALL_AT)[1]
+def _gpu() -> Any:
+    """What indexes on the GPU share, for one thread."""
+    resources = _faiss().StandardGpuResources()
+    resources.setTempMemory(_GPU_WORKSPACE)
+    return resources
+
+
+def _filled_on_gpu(empty: Any, training: NDArray[np.float32], vectors: NDArray[np.float16]) -> Any:
+    """An inverted file like `empty`, trained and filled there, in the memory of the CPU."""
+    faiss = _faiss()
+    on_gpu = faiss.index_cpu_to_gpu(_gpu(), 0, empty)
+    on_gpu.train(training)
+    filled = None
+    rows_at_once = _BYTES_ON_GPU // (2 * vectors.shape[1])
+    for first in range(0, len(vectors), rows_at_once):
+        for start, block in _blocks(vectors, first, first + rows_at_once):
+            on_gpu.add_with_ids(block, np.arange(start, start + len(block)))
+        part = faiss.index_gpu_to_cpu(on_gpu)
+        if filled is None:
+            filled = part
+        else:
+            filled.merge_from(part, 0)
+        on_gpu.reset()
+    return filled
+
+
+def _copied_to_gpu(index: Any) -> Any:
+    faiss = _faiss()
+    if isinstance(index, faiss.IndexIVF):
+        return faiss.index_cpu_to_gpu(_gpu(), 0, index)
+    config = faiss.GpuIndexFlatConfig()
+    config.useFloat16 = True
+    exact = faiss.GpuIndexFlatIP(_gpu(), index.d, config)
+    for start in range(0, index.ntotal, _ROWS_AT_ONCE):
+        exact.add(index.reconstruct_n(start, min(_ROWS_AT_ONCE, index.ntotal - start)))
+    return exact
+
+
+def _nearest(vectors: NDArray[np.float16], queries: NDArray[np.float32], on_gpu: bool) -> NDArray[np.int64]:
+    """(queries, RECALL_AT) the rows of the nearest of all vectors."""
+    faiss = _faiss()
+    resources = _gpu() if on_gpu else None
+    best = faiss.ResultHeap(len(queries), RECALL_AT, keep_max=True)
+    for start, block in _blocks(vectors):
+        count = min(RECALL_AT, len(block))
+        if resources is None:
+            scores, rows = faiss.knn(queries, block, count, faiss.METRIC_INNER_PRODUCT)
+        else:
+            scores, rows = faiss.knn_gpu(resources, queries, block, count, metric=faiss.METRIC_INNER_PRODUCT)
+        best.add_result(scores, rows + start)
+    best.finalize()
+    nearest: NDArray[np.int64] = best.I
+    return nearest
+
+
+def _tune(
+    inverted: Any, truth: NDArray[np.int64], queries: NDArray[np.float32], lists: int
+) -> tuple[int, float]:
     probes = 8
     while True:
         inverted.nprobe = min(probes, lists)

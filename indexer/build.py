@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,12 +14,12 @@ from numpy.typing import NDArray
 
 from indexer import ann, store
 from indexer.catalogue import Catalogue, CatalogueError, Item, Quarantined, read_catalogue
-from indexer.embed import Embedded, embed
+from indexer.embed import embed_items
 from indexer.remote import RemotePictures
 from indexer.source import Source
-from models.bundled import SHIPPED
-from models.registry import Registry, register_bundled
-from models.towers import BUNDLED, Device, ImageTower, TextTower, Vectors, open_tower
+from indexer.vectors import VectorRows
+from models.registry import Registry, open_space
+from models.towers import BUNDLED, Device, ImageTower, TextTower, Vectors
 
 _TUNING_QUERIES = 512
 
@@ -30,7 +31,8 @@ class BuildConfig:
     `images` is where picture paths are relative to (None: the catalogue's own folder); `split` keeps the
     rows of that split; `limit` the first rows; `full` embeds everything again; `keep` is the number of
     versions that stay on disk; `allow_hosts` the hosts that remote pictures may be fetched from; without
-    `publish` the version is built and kept, but the one being served stays.
+    `publish` the version is built and kept, but the one being served stays; `compiled` has torch.compile make
+    the image tower faster.
     """
 
     catalogue: Path
@@ -43,6 +45,7 @@ class BuildConfig:
     keep: int = 3
     allow_hosts: tuple[str, ...] = ()
     publish: bool = True
+    compiled: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,15 +71,12 @@ class Built:
         return (self.embedded + self.reused) / max(self.seconds, 1e-9)
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Pictures:
-    """The pictures that made it, row by row; grows as the tower works."""
+    """The pictures that made it, row by row: its item, as a row of the items, and where it came from."""
 
     items: list[int]
     sources: list[Source]
-    hashes: list[str]
-    vectors: NDArray[np.float16]
-    embedded: int = 0
 
 
 def build(home: Path, config: BuildConfig, report: Callable[[Progress], None]) -> Built:
@@ -95,27 +95,30 @@ def build(home: Path, config: BuildConfig, report: Callable[[Progress], None]) -
             limit=config.limit,
             remote=_remote(home, config.allow_hosts),
         )
-        tower = open_tower(config.tower, "image", config.device)
-        text = register_bundled(Registry(home), SHIPPED)
+        tower, text = open_space(Registry(home), config.tower, config.device, compiled=config.compiled)
         before = None if config.full else _reusable(home, tower)
-        items, pictures, quarantined = _embed(catalogue, tower, before, report)
-        if not items:
-            raise CatalogueError(_nothing_left(config.catalogue, quarantined))
-        report(Progress("publishing", len(pictures.items), len(pictures.items)))
         staging = store.Staging(home, _new_version())
+        vectors = staging.vector_rows(tower.dim, before)
         try:
+            items, pictures, quarantined = _embed(catalogue, tower, vectors, report)
+            if not items:
+                raise CatalogueError(_nothing_left(config.catalogue, quarantined))
+            report(Progress("publishing", len(vectors), len(vectors)))
             staging.write_items([item.id for item in items], [item.fields for item in items], catalogue.types)
-            staging.write_pictures(pictures.items, pictures.sources, pictures.hashes)
+            staging.write_pictures(pictures.items, pictures.sources, vectors.hashes)
             staging.write_quarantine([asdict(line) for line in quarantined])
-            if before is not None and before.hashes() == pictures.hashes:
+            if vectors.finish():
+                written = staging.vectors()
+                neighbours, description = ann.build(
+                    written,
+                    lambda: _tuning_queries(Registry(home).open(text.id), items, written),
+                    config.device,
+                )
+                staging.write_neighbours(neighbours)
+            else:
+                assert before is not None  # else there is nothing that the vectors could be the same as
                 staging.link_vectors(before.version)
                 description = before.manifest.ann
-            else:
-                neighbours, description = ann.build(
-                    pictures.vectors,
-                    lambda: _tuning_queries(Registry(home).open(text.id), items, pictures.vectors),
-                )
-                staging.write_vectors(pictures.vectors, neighbours)
             manifest = staging.publish(
                 current=config.publish,
                 created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -123,64 +126,46 @@ def build(home: Path, config: BuildConfig, report: Callable[[Progress], None]) -
                 space=tower.space,
                 dim=tower.dim,
                 items=len(items),
-                pictures=len(pictures.items),
+                pictures=len(vectors),
                 quarantined=len(quarantined),
                 catalogue=_arguments(config),
                 types=catalogue.types,
                 ann=description,
             )
         except BaseException:
+            vectors.close()
             staging.discard()
             raise
         del before
         store.keep_newest(home, config.keep)
-    reused = len(pictures.items) - pictures.embedded
-    return Built(manifest, pictures.embedded, reused, time.perf_counter() - started)
+    return Built(manifest, vectors.embedded, len(vectors) - vectors.embedded, time.perf_counter() - started)
 
 
 def _embed(
-    catalogue: Catalogue,
-    tower: ImageTower,
-    before: store.IndexVersion | None,
-    report: Callable[[Progress], None],
+    catalogue: Catalogue, tower: ImageTower, vectors: VectorRows, report: Callable[[Progress], None]
 ) -> tuple[list[Item], _Pictures, list[Quarantined]]:
     """The items that have a readable picture, those pictures, and everything that was set aside."""
     total = sum(len(item.pictures) for item in catalogue.items)
-    known = {sha256: row for row, sha256 in enumerate(before.hashes())} if before is not None else {}
-    pictures = _Pictures([], [], [], np.empty((total, tower.dim), dtype=np.float16))
-    outcomes = embed((source for item in catalogue.items for source in item.pictures), tower, known)
+    pictures = _Pictures([], [])
     items: list[Item] = []
     quarantined = list(catalogue.quarantined)
     done = 0
-    for item in catalogue.items:
-        has_picture = False
-        for source in item.pictures:
-            outcome = next(outcomes)
-            done += 1
+    with closing(embed_items(catalogue.items, tower, vectors.known)) as embedded:
+        for item, outcomes in embedded:
+            has_picture = False
+            for source, outcome in outcomes:
+                if outcome.reason:
+                    quarantined.append(Quarantined(item.id, source.name, outcome.reason))
+                    continue
+                vectors.add(outcome.sha256, outcome.vector)
+                pictures.items.append(len(items))
+                pictures.sources.append(source)
+                has_picture = True
+            if has_picture:
+                items.append(item)
+            done += len(outcomes)
             report(Progress("embedding", done, total))
-            if outcome.reason:
-                quarantined.append(Quarantined(item.id, source.name, outcome.reason))
-                continue
-            pictures.vectors[len(pictures.items)] = _vector(outcome, before, known)
-            pictures.embedded += not outcome.known
-            pictures.items.append(len(items))
-            pictures.sources.append(source)
-            pictures.hashes.append(outcome.sha256)
-            has_picture = True
-        if has_picture:
-            items.append(item)
-    pictures.vectors = pictures.vectors[: len(pictures.items)]
     return items, pictures, quarantined
-
-
-def _vector(
-    outcome: Embedded, before: store.IndexVersion | None, known: dict[str, int]
-) -> NDArray[np.float16]:
-    if outcome.vector is not None:
-        return outcome.vector
-    assert before is not None  # nothing else makes a picture known
-    vector: NDArray[np.float16] = before.vectors[known[outcome.sha256]]
-    return vector
 
 
 def _reusable(home: Path, tower: ImageTower) -> store.IndexVersion | None:

@@ -1,44 +1,54 @@
-"""Pictures → vectors: each thread reads, decodes and embeds a batch of its own."""
+"""Pictures → vectors, as fast as the machine allows: on its GPUs, or on every core."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import closing
 from itertools import islice
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from indexer.source import Source, SourceGone, TooLarge
-from models.pictures import MAX_BYTES, PictureError, open_picture
-from models.preprocessing import Pixels, Preprocessing
-from models.towers import ImageTower
+from indexer.items import Item
+from indexer.pipeline import embed_on_device
+from indexer.prepare import Bytes, Embedded, Prepared, decode, read
+from indexer.source import Source
+from models.towers import DeviceTower, ImageTower
 
 BATCH = 16
 _BATCHES_AHEAD = 2
 
 
-@dataclass(frozen=True)
-class Embedded:
-    """What became of one picture: exactly one of a new `vector` (dim,), `known`, or a `reason` why not."""
+def embed_items(
+    items: Sequence[Item], tower: ImageTower, known: Collection[str] = ()
+) -> Generator[tuple[Item, list[tuple[Source, Embedded]]], None, None]:
+    """Each item with its pictures and what became of them, in their order; who ends early closes it."""
+    sources = (source for item in items for source in item.pictures)
+    with closing(embed(sources, tower, known)) as outcomes:
+        for item in items:
+            yield item, [(source, next(outcomes)) for source in item.pictures]
 
-    sha256: str = ""
-    vector: NDArray[np.float16] | None = None
-    known: bool = False
-    reason: str = ""
 
-
-def embed(sources: Iterable[Source], tower: ImageTower, known: Collection[str] = ()) -> Iterator[Embedded]:
+def embed(
+    sources: Iterable[Source], tower: ImageTower, known: Collection[str] = ()
+) -> Generator[Embedded, None, None]:
     """What becomes of each picture, in the order of `sources`.
 
     A picture whose SHA-256 is in `known` is read and hashed, not decoded. A picture that cannot be read
     gets a reason; nothing that a file holds stops the others. Memory does not grow with their number.
     """
+    if isinstance(tower, DeviceTower) and tower.device.type == "cuda":
+        return embed_on_device(sources, tower, known)
+    return _embed_on_cores(sources, tower, known)
+
+
+def _embed_on_cores(
+    sources: Iterable[Source], tower: ImageTower, known: Collection[str]
+) -> Generator[Embedded, None, None]:
+    """Each thread reads, decodes and embeds a batch of its own."""
     threads = len(os.sched_getaffinity(0))
     waiting: deque[Future[list[Embedded]]] = deque()
     remaining = iter(sources)
@@ -58,25 +68,9 @@ def embed(sources: Iterable[Source], tower: ImageTower, known: Collection[str] =
 
 
 def _embed_batch(sources: Iterable[Source], tower: ImageTower, known: Collection[str]) -> list[Embedded]:
-    outcomes = [_prepare(source, tower.preprocessing, known) for source in sources]
-    pixels = [outcome for outcome in outcomes if isinstance(outcome, _Prepared)]
+    found = (read(source, known) for source in sources)
+    outcomes = [decode(one, tower.preprocessing) if isinstance(one, Bytes) else one for one in found]
+    pixels = [outcome for outcome in outcomes if isinstance(outcome, Prepared)]
     vectors = tower.encode(np.stack([one.pixels for one in pixels])).astype(np.float16) if pixels else ()
     embedded = (Embedded(one.sha256, vector) for one, vector in zip(pixels, vectors, strict=True))
-    return [next(embedded) if isinstance(outcome, _Prepared) else outcome for outcome in outcomes]
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    sha256: str
-    pixels: Pixels
-
-
-def _prepare(source: Source, preprocessing: Preprocessing, known: Collection[str]) -> _Prepared | Embedded:
-    try:
-        data = source.read(MAX_BYTES)
-        sha256 = hashlib.sha256(data).hexdigest()
-        if sha256 in known:
-            return Embedded(sha256, known=True)
-        return _Prepared(sha256, preprocessing(open_picture(data, at_least=preprocessing.size)))
-    except (SourceGone, TooLarge, PictureError) as error:
-        return Embedded(reason=str(error))
+    return [next(embedded) if isinstance(outcome, Prepared) else outcome for outcome in outcomes]

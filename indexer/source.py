@@ -8,9 +8,8 @@ from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
+# Who reads files alone, in a process of its own, should not wait for pyarrow.
+# ruff: noqa: PLC0415
 
 
 class SourceGone(Exception):
@@ -46,32 +45,36 @@ class Source:
         return self._read_cell(limit) if self.column else self._read_span(limit)
 
     def _read_span(self, limit: int) -> bytes:
-        descriptor = self._open()
-        with open(descriptor, "rb") as file:
-            there = os.fstat(descriptor).st_size
+        descriptor, there = self._open()
+        try:
             start, length = (self.offset, self.length) if self.offset >= 0 else (0, there)
             self._check(length, limit)
             if start + length > there:
                 raise SourceGone(f"{self.name} ends at byte {start + length:,}, the file has {there:,}")
-            file.seek(start)
-            content = file.read(length)
+            content = os.pread(descriptor, length, start)
+        finally:
+            os.close(descriptor)
         if len(content) < length:
             raise SourceGone(f"{self.name} was cut to {len(content):,} of {length:,} bytes while it was read")
         return content
 
-    def _open(self) -> int:
+    def _open(self) -> tuple[int, int]:
+        """A descriptor, to be closed, and the number of bytes."""
         # Links were resolved when the catalogue was read, so one found now was put there since;
         # without O_NONBLOCK a named pipe in the file's place would hang the reader.
         try:
             descriptor = os.open(self.file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             raise SourceGone(f"{self.name} cannot be opened: {error.strerror}") from error
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             os.close(descriptor)
             raise SourceGone(f"{self.name} is no longer a file")
-        return descriptor
+        return descriptor, status.st_size
 
     def _read_cell(self, limit: int) -> bytes:
+        import pyarrow as pa
+
         try:
             status = os.stat(self.file)
             # One reader at a time: several that miss the cache at once would each decode the row group.
@@ -99,6 +102,10 @@ def _cells(file: str, mtime: int, size: int, row_group: int, column: str) -> Any
     """The binary cells of one column in one row group; `mtime` and `size` tell a replaced file apart.
 
     Two are kept: pictures are read in order, by threads that may stand on either side of a boundary."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
     # Not memory-mapped: a file replaced under a map would end the process. One thread: safe after a fork.
     with pq.ParquetFile(file) as table:
         if not 0 <= row_group < table.num_row_groups:

@@ -29,8 +29,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from indexer import ann
+from indexer.ann import SearchDevice
 from indexer.items import Value
 from indexer.source import Source
+from indexer.vectors import VectorRows
 
 MANIFEST = "manifest.json"
 VECTORS = "vectors.npy"
@@ -96,13 +98,14 @@ class IndexVersion:
     Safe to use from several threads.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Raises IndexDamaged where a file is missing or differs from the manifest."""
+    def __init__(self, folder: Path, device: SearchDevice = "cpu") -> None:
+        """`device` is where it is searched. Raises IndexDamaged where a file is missing or differs from the
+        manifest, NoGpu where the device is not there."""
         self._held = _hold(folder)
         self.manifest = read_manifest(folder)
         _verify(folder, self.manifest)
         self.vectors: NDArray[np.float16] = np.load(folder / VECTORS, mmap_mode="r")
-        self._neighbours = ann.read(folder / FAISS)
+        self._neighbours = ann.read(folder / FAISS, device)
         self._items = pq.read_table(folder / ITEMS)
         self._pictures = pq.read_table(folder / PICTURES)
         self._ids: list[str] = self._items["id"].to_pylist()
@@ -248,14 +251,14 @@ def current_version(home: Path) -> str | None:
         ) from None
 
 
-def open_current(home: Path) -> IndexVersion:
-    """Opens the version being served. Raises NoIndex, or IndexDamaged."""
+def open_current(home: Path, device: SearchDevice = "cpu") -> IndexVersion:
+    """Opens the version being served, to be searched on `device`. Raises NoIndex, IndexDamaged or NoGpu."""
     while True:
         version = current_version(home)
         if version is None:
             raise NoIndex(f"{home} holds no index yet: vitrine index CATALOGUE --home {home}")
         try:
-            return IndexVersion(indexes(home) / version)
+            return IndexVersion(indexes(home) / version, device)
         except IndexDamaged:
             # Between reading the link and opening the folder another version may have been published
             # and this one deleted; only if the link still stands is the version damaged.
@@ -348,8 +351,17 @@ class Staging:
         )
         pq.write_table(table, self.folder / PICTURES)
 
-    def write_vectors(self, vectors: NDArray[np.float16], neighbours: ann.Neighbours) -> None:
-        np.save(self.folder / VECTORS, vectors)
+    def vector_rows(self, dim: int, before: IndexVersion | None = None) -> VectorRows:
+        """The vectors, to be added one by one; those of pictures that `before` has are taken from there."""
+        reused = None if before is None else (before.hashes(), before.vectors)
+        return VectorRows(self.folder / VECTORS, dim, reused)
+
+    def vectors(self) -> NDArray[np.float16]:
+        """Those that were written, as they lie on disk."""
+        written: NDArray[np.float16] = np.load(self.folder / VECTORS, mmap_mode="r")
+        return written
+
+    def write_neighbours(self, neighbours: ann.Neighbours) -> None:
         neighbours.write(self.folder / FAISS)
 
     def link_vectors(self, version: str) -> None:

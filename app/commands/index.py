@@ -24,9 +24,22 @@ def index(
         Path | None, typer.Option(help="Folder or tar that picture paths are relative to.")
     ] = None,
     split: Annotated[str | None, typer.Option(help="Only the rows of this split.")] = None,
-    tower: Annotated[str, typer.Option(help="Image tower.")] = "bundled",
+    tower: Annotated[
+        str,
+        typer.Option(
+            help="Image tower: bundled, or a model of open_clip: open_clip:ARCHITECTURE/PRETRAINED (a tag or "
+            "the path of a checkpoint), hf-hub:ORGANISATION/NAME, or the path of a folder."
+        ),
+    ] = "bundled",
     device: Annotated[Device, typer.Option(help="Where the pictures are embedded.")] = Device.AUTO,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N items.")] = None,
+    compiled: Annotated[
+        bool,
+        typer.Option(
+            "--compile",
+            help="Have torch.compile make the tower faster, after a minute; needs a C++ compiler.",
+        ),
+    ] = False,
     full: Annotated[bool, typer.Option("--full", help="Embed again what has not changed, too.")] = False,
     allow_host: Annotated[
         list[str] | None,
@@ -49,6 +62,7 @@ def index(
         full=full,
         keep=settings.keep_indexes,
         allow_hosts=tuple(allow_host or ()),
+        compiled=compiled,
     )
     with progress() as report:
 

@@ -198,7 +198,7 @@ def test_a_failed_build_does_not_lock_out_the_next(shop: Shop) -> None:
 
 def test_an_unknown_tower_is_refused(shop: Shop) -> None:
     """Nothing is published."""
-    with pytest.raises(TowerError, match="there is no image tower called 'clip'"):
+    with pytest.raises(TowerError, match="there is no tower called 'clip'"):
         shop.build(tower="clip")
     with pytest.raises(NoIndex):
         open_current(shop.home)

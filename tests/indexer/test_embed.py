@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from indexer.embed import BATCH, embed
+from indexer.embed import BATCH, embed, embed_items
+from indexer.items import Item
 from indexer.source import Source
 from models.pictures import MAX_BYTES
 from models.preprocessing import Pixels, Preprocessing
@@ -148,7 +151,7 @@ def test_a_build_that_ends_early_ends_the_threads(tmp_path: Path, tower: MeanCol
     """Closing what was half read waits for nothing that had not begun."""
     outcomes = embed([picture(tmp_path, "red.png", COLOURS["red"])] * 1_000, tower)
     next(outcomes)
-    outcomes.close()  # type: ignore[attr-defined]
+    outcomes.close()
     assert tower.seen < 1_000
 
 
@@ -176,3 +179,28 @@ def test_a_jpeg_is_scaled_while_it_is_decoded(tmp_path: Path) -> None:
     assert scaled is not None
     assert whole is not None
     assert float(scaled @ whole) > 0.999
+
+
+def test_items_come_with_their_pictures(tmp_path: Path, tower: MeanColour) -> None:
+    """Each with as many outcomes as it has pictures, in order; who ends early leaves no thread behind."""
+    red, blue, empty = (
+        picture(tmp_path, "red.png", COLOURS["red"]),
+        picture(tmp_path, "blue.png", COLOURS["blue"]),
+        file(tmp_path, "empty.jpg", b""),
+    )
+    items = [Item("a", (red, empty), {}), Item("b", (blue,), {}), Item("c", (empty, blue, red), {})]
+    found = list(embed_items(items, tower))
+    assert [item.id for item, _ in found] == ["a", "b", "c"]
+    assert [[source for source, _ in pictures] for _, pictures in found] == [
+        list(item.pictures) for item in items
+    ]
+    assert [[bool(one.reason) for _, one in pictures] for _, pictures in found] == [
+        [False, True],
+        [False],
+        [True, False, False],
+    ]
+    before = threading.active_count()
+    with closing(embed_items(items * 500, tower)) as embedded:
+        next(embedded)
+        assert threading.active_count() > before
+    assert threading.active_count() == before

@@ -63,7 +63,7 @@ def publish(
         staging.write_quarantine([{"item": "b", "picture": "ü.jpg", "reason": "the file is empty"}])
         neighbours, description = ann.build(rows, lambda: rows.astype(np.float32))
         if link is None:
-            staging.write_vectors(rows, neighbours)
+            write_vectors(staging, rows, neighbours)
         else:
             staging.link_vectors(link)
         return staging.publish(
@@ -78,6 +78,14 @@ def publish(
             types=types or {},
             ann=description,
         )
+
+
+def write_vectors(staging: Staging, vectors: NDArray[np.float16], neighbours: ann.Neighbours) -> None:
+    written = staging.vector_rows(vectors.shape[1])
+    for row, vector in enumerate(vectors):
+        written.add(f"{row:064}", vector)
+    assert written.finish()
+    staging.write_neighbours(neighbours)
 
 
 def unit(*values: float) -> NDArray[np.float32]:
@@ -543,7 +551,7 @@ def test_a_picture_knows_where_its_bytes_are(tmp_path: Path) -> None:
         staging.write_quarantine([])
         vectors = np.eye(3, 8, dtype=np.float16)
         neighbours, description = ann.build(vectors, lambda: vectors.astype(np.float32))
-        staging.write_vectors(vectors, neighbours)
+        write_vectors(staging, vectors, neighbours)
         facts: dict[str, Any] = {"items": 3, "pictures": 3, "quarantined": 0, "catalogue": {}, "types": {}}
         staging.publish(created="", image_tower="tiny", space=SPACE, dim=8, ann=description, **facts)
     index = open_current(tmp_path)
