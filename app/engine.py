@@ -17,10 +17,11 @@ from PIL import Image
 from app.encoding import QueryEncoder, Vector
 from app.metrics import Metrics
 from indexer import store
+from indexer.ann import SearchDevice, require_gpu
 from indexer.items import Value
 from indexer.store import IndexVersion, SpaceMismatch
 from models.registry import Registry
-from models.towers import ImageTower, Reading, TowerError, open_tower
+from models.towers import Device, ImageTower, Reading, Runtime, TowerError, open_tower
 
 _logger = logging.getLogger("vitrine")
 KNOWN_QUERY = "rotes Kleid"
@@ -99,15 +100,36 @@ class Engine:
     Safe to use from several threads.
     """
 
-    def __init__(self, home: Path, *, towers_in_memory: int = 3, metrics: Metrics | None = None) -> None:
-        """Opens nothing yet: `refresh` does."""
+    def __init__(
+        self,
+        home: Path,
+        *,
+        towers_in_memory: int = 3,
+        device: Device = "auto",
+        runtime: Runtime = "torch",
+        index_device: SearchDevice = "cpu",
+        metrics: Metrics | None = None,
+    ) -> None:
+        """Opens nothing yet: `refresh` does. `runtime` is what text towers answer by; `device`, where towers
+        do by torch; `index_device`, where the index is searched. Raises NoGpu where that is not there.
+        """
+        if index_device == "cuda":
+            require_gpu()
+        if runtime != "torch":
+            from models.onnx_text import require_extras  # noqa: PLC0415 - an extra, which most do without
+
+            require_extras()
         self.home = home
+        self.device = device
+        self.runtime = runtime
+        self.index_device = index_device
         self.metrics = metrics or Metrics()
         self._registry = Registry(home)
         self._served: Served | None = None
         self._refused: _Refused | None = None
         self._refreshing = threading.Lock()
         self._encoders: LRUCache[tuple[str, str], QueryEncoder] = LRUCache(towers_in_memory)
+        self._bookkeeping = threading.Lock()
         self._opening_tower = threading.Lock()
         self._image_tower: ImageTower | None = None
         self._opening_image_tower = threading.Lock()
@@ -125,7 +147,7 @@ class Engine:
             if before is not None and before.index.version == version:
                 index = before.index
             else:
-                index = store.open_current(self.home)
+                index = store.open_current(self.home, self.index_device)
             tower = self._registry.active(index.space)
             if tower is None:
                 raise SpaceMismatch(
@@ -170,9 +192,15 @@ class Engine:
     def served(self) -> Served:
         """What is served now. Raises NoIndex."""
         if self._served is None:
-            none = "there is no index yet: vitrine index CATALOGUE, with this service's home"
-            raise store.NoIndex(none if self._refused is None else self._refused.reason)
+            raise store.NoIndex(self._reason_for_none())
         return self._served
+
+    def _reason_for_none(self) -> str:
+        if self._refused is not None:
+            return self._refused.reason
+        if self._refreshing.locked():
+            return "the index and its text tower are being opened: try again in a moment"
+        return "there is no index yet: vitrine index CATALOGUE, with this service's home"
 
     def search(
         self,
@@ -287,19 +315,29 @@ class Engine:
         index.require_space("text", tower, card.space)
         # An id alone does not tell: it may have been deleted, and given to other weights.
         key = (card.id, card.weights)
+        encoder = self._opened(key)
+        if encoder is not None:
+            return encoder
+        # One at a time, as each may take a gigabyte and a minute; those that are open answer meanwhile.
         with self._opening_tower:
-            encoder = self._encoders.get(key)
+            encoder = self._opened(key)
             if encoder is None:
-                encoder = QueryEncoder(self._registry.open(tower), self.metrics.batches.observe)
+                opened = self._registry.open(tower, self.device, self.runtime)
+                encoder = QueryEncoder(opened, self.metrics.batches.observe)
                 encoder.encode(KNOWN_QUERY)
-                self._encoders[key] = encoder
+                with self._bookkeeping:
+                    self._encoders[key] = encoder
         return encoder
+
+    def _opened(self, key: tuple[str, str]) -> QueryEncoder | None:
+        with self._bookkeeping:
+            return self._encoders.get(key)
 
     def _image(self, index: IndexVersion) -> ImageTower:
         """The index's image tower, loaded when a picture first asks for it: text searches never need it."""
         with self._opening_image_tower:
             if self._image_tower is None or self._image_tower.name != index.manifest.image_tower:
-                self._image_tower = open_tower(index.manifest.image_tower, "image")
+                self._image_tower = open_tower(index.manifest.image_tower, "image", self.device)
             tower = self._image_tower
         index.require_space("image", tower.name, tower.space)
         return tower

@@ -11,7 +11,7 @@ from indexer.tables import plain_name
 from models.evaluate import Evaluation, Search, evaluate
 from models.queries import Pair
 from models.registry import Registry
-from models.towers import Vectors
+from models.towers import Device, Runtime, Vectors
 
 # The fields by which queries are sliced; of each, the first that the index has.
 _ATTRIBUTES = {
@@ -31,7 +31,13 @@ class Measured:
 
 
 def measure(
-    home: Path, pairs: Sequence[Pair], towers: Sequence[str], report: Callable[[str, int, int], None]
+    home: Path,
+    pairs: Sequence[Pair],
+    towers: Sequence[str],
+    report: Callable[[str, int, int], None],
+    *,
+    device: Device = "auto",
+    runtime: Runtime = "torch",
 ) -> Measured:
     """Each of these towers, by default the active one, on the pairs, searching the current index.
 
@@ -47,7 +53,9 @@ def measure(
     total = len({pair.query for pair in pairs})
     # Each tower is let go before the next is opened.
     evaluations = [
-        evaluate(registry.open(name), pairs, _searcher(index, f"evaluating {name}", total, report))
+        evaluate(
+            registry.open(name, device, runtime), pairs, _searcher(index, f"evaluating {name}", total, report)
+        )
         for name in named
     ]
     items = dict.fromkeys(pair.item for pair in pairs)

@@ -28,20 +28,28 @@ from app.watcher import Watcher
 from indexer.store import current_version
 
 _STATIC = Path(__file__).parent / "static"
+_SECONDS_TO_OPEN = 5.0
 _PUBLIC = ("/search", "/compare", "/explain", "/items/", "/images/")
 
 
 def create_app(settings: Settings) -> FastAPI:
     """The service over `settings.home`; it starts without an index, and takes up the first one published."""
-    engine = Engine(settings.home, towers_in_memory=settings.towers_in_memory)
+    engine = Engine(
+        settings.home,
+        towers_in_memory=settings.towers_in_memory,
+        device=settings.device,
+        runtime=settings.runtime,
+        index_device=settings.index_device,
+    )
     jobs = Jobs(settings.jobs_url)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        engine.refresh_if_changed()
-        _queue_first_index(settings, jobs)
         app.state.watcher = Watcher(engine)
         app.state.watcher.start()
+        _queue_first_index(settings, jobs)
+        # A first search should find a tower; whoever opens a large one hears meanwhile that it is not ready.
+        app.state.watcher.wait_for_first_look(_SECONDS_TO_OPEN)
         yield
         app.state.watcher.stop()
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from models.towers import Device, Runtime
 
 
 class Settings(BaseSettings):
@@ -25,6 +27,9 @@ class Settings(BaseSettings):
     images: Path | None = Field(
         None, description="Where its picture paths are relative to: a folder or a tar, relative to `data`."
     )
+    image_tower: str | None = Field(
+        None, description="The image tower of the first index, as `vitrine index --tower` names it."
+    )
     database_url: str | None = Field(
         None, description="PostgreSQL for the jobs of several hosts; without it, jobs.sqlite in `home`."
     )
@@ -36,6 +41,18 @@ class Settings(BaseSettings):
         3, ge=1, description="Index versions that stay on disk, the current one included."
     )
     towers_in_memory: int = Field(3, ge=1, description="Text towers held at once; the least used one goes.")
+    runtime: Runtime = Field(
+        "torch",
+        description="What text towers answer by: `torch`, or ONNX Runtime on the CPU, `onnx` or `onnx-int8`.",
+    )
+    device: Device = Field(
+        "auto",
+        description="Where towers answer by torch: `auto` is the GPU where there is one; the bundled text "
+        "towers answer on the CPU all the same.",
+    )
+    index_device: Literal["cpu", "cuda"] = Field(
+        "cpu", description="Where the index is searched: `cuda` copies it to the first GPU (faiss-gpu)."
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Origins whose pages may call search, compare, explain, items and images: "
@@ -54,7 +71,9 @@ class Settings(BaseSettings):
             return tuple(origin.strip() for origin in value.split(",") if origin.strip())
         return value
 
-    @field_validator("catalogue", "images", "database_url", "admin_key", "admin_key_file", mode="before")
+    @field_validator(
+        "catalogue", "images", "image_tower", "database_url", "admin_key", "admin_key_file", mode="before"
+    )
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         # A compose file hands on a variable that its operator left out as an empty one.

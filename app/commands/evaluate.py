@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.options import Home, note, settings_of
+from app.commands.options import Home, TowerDevice, TowerRuntime, log_to_stderr, note, settings_of
 
 # What a command needs is imported inside it: torch takes seconds to load, and `vitrine --help` should not.
 # ruff: noqa: PLC0415
@@ -32,6 +32,8 @@ def evaluate(
         typer.Option(file_okay=False, help="Write a page of plots and examples into this folder, too."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the means as JSON, by tower.")] = False,
+    device: TowerDevice = None,
+    runtime: TowerRuntime = None,
     home: Home = None,
 ) -> None:
     """Scores text towers on a query set against the current index."""
@@ -45,8 +47,12 @@ def evaluate(
         from app.report import require_ours
 
         require_ours(report)
+    log_to_stderr()
+    settings = settings_of(home, device=device, runtime=runtime)
     with progress() as told:
-        found = measure(settings_of(home).home, pairs, text_tower or (), told)
+        found = measure(
+            settings.home, pairs, text_tower or (), told, device=settings.device, runtime=settings.runtime
+        )
     if found.absent:
         note(f"{found.absent:,} of the items asked for are not in the index; they count as not found")
     if as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -20,10 +21,32 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
+class Runtime(StrEnum):
+    TORCH = "torch"
+    ONNX = "onnx"
+    ONNX_INT8 = "onnx-int8"
+
+
 Home = Annotated[
     Path | None,
     typer.Option(
         help="Folder of index versions and towers.  [default: $VITRINE_HOME or ./var]", show_default=False
+    ),
+]
+
+TowerDevice = Annotated[
+    Device | None,
+    typer.Option(
+        help="Where towers answer by torch; the bundled text towers always do on the CPU.  "
+        "[default: $VITRINE_DEVICE or auto]",
+        show_default=False,
+    ),
+]
+TowerRuntime = Annotated[
+    Runtime | None,
+    typer.Option(
+        help="What text towers answer by; ONNX Runtime is for the CPU.  [default: $VITRINE_RUNTIME or torch]",
+        show_default=False,
     ),
 ]
 
@@ -57,11 +80,21 @@ class Command(TyperCommand):
         return super().parse_args(ctx, spread)
 
 
-def settings_of(home: Path | None) -> Settings:
-    """The environment's settings, in the home that the command line names."""
+def settings_of(
+    home: Path | None, *, device: Device | None = None, runtime: Runtime | None = None
+) -> Settings:
+    """The environment's settings, but for what the command line names."""
     from app.settings import Settings  # noqa: PLC0415 - pydantic takes long to load, and --help needs none
 
-    return Settings() if home is None else Settings(home=home)
+    named: dict[str, Any] = {"home": home, "device": device, "runtime": runtime}
+    return Settings(**{name: value for name, value in named.items() if value is not None})
+
+
+def log_to_stderr() -> None:
+    """Shows what is said as the work goes on, such as that a tower is exported, which takes a while."""
+    logging.getLogger("vitrine").setLevel(logging.INFO)
+    if logging.lastResort is not None:  # what shows warnings where nobody has set up anything else
+        logging.lastResort.setLevel(logging.INFO)
 
 
 def note(text: str) -> None:

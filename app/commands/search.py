@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.options import Home, printable, settings_of
+from app.commands.options import Home, TowerDevice, TowerRuntime, log_to_stderr, printable, settings_of
 
 # What a command needs is imported inside it: torch takes seconds to load, and `vitrine --help` should not.
 # ruff: noqa: PLC0415
@@ -20,6 +20,8 @@ def search(
         str | None, typer.Option(help="A registered tower.  [default: the active one]")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the body of POST /search.")] = False,
+    device: TowerDevice = None,
+    runtime: TowerRuntime = None,
     home: Home = None,
 ) -> None:
     """Searches the current index."""
@@ -27,9 +29,10 @@ def search(
     from app.routes.search import respond
     from app.schemas import SearchRequest
 
-    settings = settings_of(home)
+    log_to_stderr()
+    settings = settings_of(home, device=device, runtime=runtime)
     request = SearchRequest(query=query, limit=limit, text_tower=text_tower)
-    engine = Engine(settings.home)
+    engine = Engine(settings.home, device=settings.device, runtime=settings.runtime)
     engine.refresh()
     started = time.perf_counter()
     answer = engine.search([TextTerm(str(request.query))], limit=limit, text_tower=text_tower)

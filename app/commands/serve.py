@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.options import Home, settings_of
+from app.commands.options import Home, TowerDevice, TowerRuntime, log_to_stderr, settings_of
 
 # What a command needs is imported inside it: torch takes seconds to load, and `vitrine --help` should not.
 # ruff: noqa: PLC0415
@@ -22,6 +22,8 @@ def serve(
     no_worker: Annotated[
         bool, typer.Option("--no-worker", help="Jobs are left to `vitrine worker`, here or on another host.")
     ] = False,
+    device: TowerDevice = None,
+    runtime: TowerRuntime = None,
     home: Home = None,
 ) -> None:
     """Serves the REST API, and a page to search with; runs the jobs in a process beside it."""
@@ -39,7 +41,10 @@ def serve(
             app.state.ending.set()
             super().handle_exit(sig, frame)
 
-    settings = settings_of(home)
+    log_to_stderr()
+    settings = settings_of(home, device=device, runtime=runtime)
+    # An evaluation scores what is served.
+    environment |= {"VITRINE_DEVICE": settings.device, "VITRINE_RUNTIME": settings.runtime}
     app = create_app(settings)
     child = Child(("worker", "--child", "--home", str(settings.home)), environment)
     # uvicorn ends gracefully and then raises the signal anew, which would end us before the worker.

@@ -62,6 +62,17 @@ def test_a_number_that_makes_no_sense_is_refused(
         Settings()
 
 
+@pytest.mark.parametrize(("name", "choices"), [("RUNTIME", "'torch', 'onnx'"), ("DEVICE", "'auto', 'cpu'")])
+def test_a_runtime_or_device_that_there_is_not_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, choices: str
+) -> None:
+    """The error names the field, and what there is."""
+    monkeypatch.setenv(f"VITRINE_{name}", "tpu")
+    with pytest.raises(ValidationError, match=choices) as refused:
+        Settings()
+    assert name.lower() in str(refused.value)
+
+
 def test_an_argument_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """`--home` is meant when it is given."""
     monkeypatch.setenv("VITRINE_HOME", "/srv/vitrine")
@@ -75,10 +86,11 @@ def test_every_setting_says_what_it_is_for() -> None:
 
 def test_what_is_set_to_nothing_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """A compose file hands on empty variables: no key opens /admin then, and no catalogue is read."""
-    for name in ("ADMIN_KEY", "ADMIN_KEY_FILE", "CATALOGUE", "IMAGES", "DATABASE_URL"):
+    for name in ("ADMIN_KEY", "ADMIN_KEY_FILE", "CATALOGUE", "IMAGES", "IMAGE_TOWER", "DATABASE_URL"):
         monkeypatch.setenv(f"VITRINE_{name}", "")
     settings = Settings(home=Path("/srv/a home"))
     assert (settings.admin_key, settings.catalogue, settings.images) == (None, None, None)
+    assert settings.image_tower is None
     assert settings.jobs_url == "sqlite:////srv/a%20home/jobs.sqlite"
 
 
