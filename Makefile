@@ -2,7 +2,7 @@
 #               prints a key for its /admin, a new one each time; VITRINE_ADMIN_KEY=… sets your own
 # make test     all tests
 # make check    what CI runs: format, lint, types, tests
-# make bench    speed, as ratios and rates of one run
+# make bench    speed, as ratios and rates of one run; bench-gpu the same of what runs on a GPU
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # An extra package index for torch, such as PyTorch's own of CPU builds; by default none.
@@ -10,8 +10,10 @@ TORCH_INDEX ?=
 CATALOGUE ?= demo/catalogue.csv
 IMAGES ?=
 BIN := .venv/bin
+# Two processes of one thread each, a file's tests in one of them; small work gains nothing from more threads.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: install demo test check format bench clean
+.PHONY: install demo test check format bench bench-gpu clean
 
 install: .venv/installed
 
@@ -35,13 +37,13 @@ demo: install
 	exec $(BIN)/vitrine serve
 
 test: install
-	$(BIN)/pytest
+	$(PYTEST)
 
 check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(PYTEST)
 
 format: install
 	$(BIN)/ruff format .
@@ -49,6 +51,9 @@ format: install
 
 bench: install
 	$(BIN)/python -m tests.bench
+
+bench-gpu: install
+	$(BIN)/python -m tests.bench.gpu $(if $(PHOTOS),--photos '$(PHOTOS)')
 
 clean:
 	rm -rf .venv var demo build dist *.egg-info

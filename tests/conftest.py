@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import multiprocessing
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,8 +21,10 @@ from app.settings import Settings
 from indexer.build import BuildConfig, Progress, build
 from indexer.drawn import write_demo
 
-SHARED = Path(__file__).parent.parent.parent / "shared" / "data"
+REPOSITORY = Path(__file__).parent.parent
+SHARED = REPOSITORY.parent / "shared" / "data"
 DRAWN_ITEMS = 62
+LONGEST = {"test_live_tuning.py", "test_quality.py", "test_wheel.py"}
 
 
 class Answer(Protocol):
@@ -32,6 +37,11 @@ class Answer(Protocol):
     @property
     def text(self) -> str: ...
     def json(self) -> Any: ...
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that processes which share the tests end at about the same time."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 def quiet(_: Progress) -> None:
@@ -86,6 +96,30 @@ def shop_url(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     build(folder / "home", BuildConfig(catalogue, images=drawn.parent), quiet)
     with serving(folder / "home") as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def forks() -> ForkServerContext:
+    """Processes that are forks of one which has imported `tests.warm`: they start in milliseconds, and random
+    moments fall on what they do, not on imports. One thread each, because a fork has none of its parent's.
+
+    A process has one such server, and whoever starts it says what it has loaded: so one for all tests.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.warm"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(REPOSITORY))
+        patch.setenv("OMP_NUM_THREADS", "1")
+        first = context.Process(target=require_warm)
+        first.start()  # and the server before it
+    first.join()
+    assert first.exitcode == 0, "the server has not imported tests.warm"
+    return context
+
+
+def require_warm() -> None:
+    """In a process of `forks`: a server passes over what it cannot import, and all would only be slow."""
+    sys.exit("tests.warm" not in sys.modules)
 
 
 class serving:  # noqa: N801 - used as `with serving(home) as url`

@@ -35,8 +35,8 @@ def serving(home: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
             service.kill()
 
 
-def until(look: Callable[[], Found | None], seconds: float = 30) -> Found:
-    """What it finds, once it finds something."""
+def until(look: Callable[[], Found | None], seconds: float = 120) -> Found:
+    """What it finds, once it finds something; on busy cores a worker, at nice 10, may need a minute."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < deadline

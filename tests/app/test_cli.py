@@ -15,8 +15,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from fastapi.testclient import TestClient
@@ -38,8 +39,7 @@ TWIN = "twin-of-base-" + "x" * 38 + "-once-more-it"  # 64 characters
 MEASURES = [*HEADLINES, "nDCG@20", "P@20", "mRR@1", "mRR@5", "mRR@10"]
 
 
-@dataclass(frozen=True)
-class Ran:
+class Ran(NamedTuple):
     status: object
     out: str
     err: str

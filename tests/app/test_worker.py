@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
 import os
 import random
 import signal
@@ -108,14 +107,6 @@ def counting(job: Job) -> bool:
 def work(home: Path, handler: Handler) -> None:
     """What a worker's process does; any other job than a training is a count."""
     run(Settings(home=home), {"finetune": handler, "evaluate": count}, threading.Event())
-
-
-@pytest.fixture(scope="module")
-def forks() -> ForkServerContext:
-    """Processes that have everything imported already."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    return context
 
 
 @contextmanager

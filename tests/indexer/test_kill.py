@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import itertools
-import multiprocessing
 import os
 import random
 import signal
@@ -14,7 +13,6 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from app.cli import main
@@ -23,17 +21,6 @@ from tests.indexer.test_store import publish
 
 ROUNDS = 20
 ITEMS = 6
-REPOSITORY = Path(__file__).parent.parent.parent
-
-WARM = """
-from models.torchvision_operators import declare_missing_operators
-declare_missing_operators()
-import app.progress, app.settings, faiss, indexer.build, models.registry
-from models.towers import open_tower
-opened = {side: open_tower("bundled", side, "cpu") for side in ("image", "text")}
-indexer.build.open_tower = models.registry.open_tower = lambda name, side, device="auto": opened[side]
-"""
-
 
 CHANGES = {"os.mkdir", "os.rename", "os.link", "os.symlink", "os.remove", "os.rmdir"}
 
@@ -111,24 +98,6 @@ class Shop:
         (edition,) = {fields["edition"] for fields in index.fields(rows)}
         assert isinstance(edition, int)
         return edition
-
-
-@pytest.fixture(scope="module")
-def forks(tmp_path_factory: pytest.TempPathFactory) -> ForkServerContext:
-    """Processes that are forks of one which has loaded the towers, and not used them yet: they start in
-    milliseconds, and random moments fall on the build itself. One thread each, because a fork has none of
-    its parent's."""
-    folder = tmp_path_factory.mktemp("warm")
-    (folder / "warm.py").write_text(WARM)
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["warm", __name__])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", f"{folder}:{REPOSITORY}")
-        patch.setenv("OMP_NUM_THREADS", "1")
-        first = context.Process(target=os.getpid)
-        first.start()  # and the server before it
-    first.join()
-    return context
 
 
 def test_a_killed_build_leaves_what_is_served_intact(tmp_path: Path, forks: ForkServerContext) -> None:
