@@ -15,7 +15,7 @@ from app.cli import cli
 from app.settings import Settings
 
 ROOT = Path(__file__).parent.parent
-DEPLOYMENT = ("docker-compose.yml", "Dockerfile")
+DEPLOYMENT = ("docker-compose.yml", "docker-compose.gpu.yml", "Dockerfile")
 VARIABLES = {f"VITRINE_{name.upper()}" for name in Settings.model_fields}
 
 

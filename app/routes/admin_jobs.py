@@ -144,7 +144,7 @@ _QUERIES = ("queries", schemas.EvaluateRequest, schemas.EvaluateOptions)
     "/reindex",
     status_code=202,
     summary="Build an index version",
-    responses=_STARTED | documented(401, 403, 408, 413, 422, 503),
+    responses=_STARTED | documented(401, 403, 404, 408, 413, 422, 503),
 )
 def reindex(
     *,
@@ -161,6 +161,9 @@ def reindex(
     for name in ("catalogue", "images"):
         if parameters[name] is not None:
             parameters[name] = str(intake.folder_or_file(settings.data, parameters[name]))
+    if parameters["image_tower"] is not None:
+        models = settings.home / "models"
+        parameters["image_tower"] = intake.tower(settings.data, models, parameters["image_tower"])
     nothing_there = current_version(settings.home) is None and settings.catalogue is None
     if parameters["catalogue"] is None and nothing_there:
         raise NothingToIndex("there is no index to repeat and VITRINE_CATALOGUE is not set: name a catalogue")

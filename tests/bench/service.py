@@ -20,7 +20,7 @@ from indexer import ann, store
 from indexer.items import Value
 from indexer.source import Source
 from models.bundled import SHIPPED
-from models.registry import Registry
+from models.registry import Registry, register_bundled
 from tests.bench.phrases import distinct
 
 _ITEMS, _DIM = 20_000, 512
@@ -55,7 +55,7 @@ def measure() -> Iterator[tuple[str, str]]:
 
 def _write_index(home: Path) -> None:
     """20,000 items of random vectors: their values change nothing about the time."""
-    card = Registry(home).add_own(SHIPPED / "base")
+    card = register_bundled(Registry(home), SHIPPED)
     vectors = np.random.default_rng(0).standard_normal((_ITEMS, _DIM)).astype(np.float32)
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
     with store.builder_lock(home):
@@ -69,7 +69,11 @@ def _write_index(home: Path) -> None:
         staging.write_pictures(range(_ITEMS), [Source("/none")] * _ITEMS, ["0" * 64] * _ITEMS)
         staging.write_quarantine([])
         neighbours, description = ann.build(vectors, lambda: vectors[:1].astype(np.float32))
-        staging.write_vectors(vectors, neighbours)
+        written = staging.vector_rows(_DIM)
+        for vector in vectors:
+            written.add("0" * 64, vector)
+        written.finish()
+        staging.write_neighbours(neighbours)
         staging.publish(
             created="",
             image_tower="bundled",
