@@ -33,12 +33,11 @@ from models.resampling import preprocess
 from models.torchvision_operators import declare_missing_operators
 from models.towers import DeviceTower
 
-BATCH = 512
-_DECODERS = 3
-"""While one of them decodes, which torchvision does one batch at a time, the others resize and hand over."""
-_BATCHES_AHEAD = 6
+BATCH = 256
+_DECODERS = 2
+"""While one of them decodes, which torchvision does one batch at a time, the other resizes and hands over."""
+_BATCHES_AHEAD = 12
 _FORWARD_AT_ONCE = 256
-"""Of a batch: in shorter passes, the kernels of the decoder find room between the tower's."""
 _PIXELS_AT_ONCE = 1 << 27
 """Decoded by one call: 400 MB."""
 
@@ -274,13 +273,52 @@ class _Launched:
             yield one if isinstance(one, Embedded) else Embedded(one, next(rows))
 
 
+class _Pass:
+    """The tower's forward pass over up to _FORWARD_AT_ONCE pictures.
+
+    On a GPU it is recorded when it is first asked for, and afterwards asked for as a whole (a CUDA graph):
+    of its hundreds of kernels, each would wait anew for the interpreter's lock, which other threads hold.
+    """
+
+    def __init__(self, tower: DeviceTower, device: torch.device, stream: torch.cuda.Stream | None) -> None:
+        self._tower = tower if device == tower.device else tower.replica(device)
+        self._graph: torch.cuda.CUDAGraph | None = None
+        if stream is not None:
+            self._record(device, stream)
+
+    def _record(self, device: torch.device, stream: torch.cuda.Stream) -> None:
+        size = self._tower.preprocessing.size
+        self._pixels = torch.zeros((_FORWARD_AT_ONCE, size, size, 3), dtype=torch.uint8, device=device)
+        for _ in range(3):  # what the tower tries out and keeps must not be part of it
+            self._tower.encode_pixels(self._pixels)
+        graph = torch.cuda.CUDAGraph()
+        try:
+            # Other threads go on meanwhile, and may allocate memory.
+            with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+                self._vectors = self._tower.encode_pixels(self._pixels)
+        except RuntimeError as error:
+            _logger.warning(
+                "%s cannot be recorded, and is asked kernel by kernel: %s", self._tower.name, error
+            )
+        else:
+            self._graph = graph
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """(pictures, dim)"""
+        if self._graph is None:
+            return self._tower.encode_pixels(pixels)
+        self._pixels[: len(pixels)] = pixels
+        self._graph.replay()
+        return self._vectors[: len(pixels)].to(torch.float16, copy=True)
+
+
 class _Forward:
     """The tower on one device, in the one thread of `pool`."""
 
     def __init__(self, tower: DeviceTower, device: torch.device, pool: ThreadPoolExecutor) -> None:
         """A replica is made for the first batch: a small catalogue needs the tower's own device alone."""
-        self._tower = tower if device == tower.device else None
-        self._original = tower
+        self._tower = tower
+        self._pass: _Pass | None = None
         self._device = device
         self._pool = pool
         self._stream = _stream(device)
@@ -289,22 +327,22 @@ class _Forward:
         return self._pool.submit(lambda: self._launch(pixels.result()))
 
     def _launch(self, batch: _Pixels) -> _Launched:
-        if self._tower is None:
-            self._tower = self._original.replica(self._device)
-        if self._stream is None:
-            with torch.inference_mode():
-                return _Launched(batch.found, _vectors(self._tower, batch.pixels), None, batch.pixels)
-        with torch.inference_mode(), torch.cuda.stream(self._stream):
-            vectors = _vectors(self._tower, batch.pixels.to(self._device, non_blocking=True))
+        with torch.inference_mode(), torch.cuda.stream(self._stream):  # None: no other
+            if self._pass is None:
+                self._pass = _Pass(self._tower, self._device, self._stream)
+            vectors = self._vectors(batch.pixels.to(self._device, non_blocking=True))
+            if self._stream is None:
+                return _Launched(batch.found, vectors, None, batch.pixels)
             sent = torch.empty(vectors.shape, dtype=torch.float16, pin_memory=True)
             sent.copy_(vectors, non_blocking=True)
             there = torch.cuda.Event()  # type: ignore[no-untyped-call]
             there.record(self._stream)
         return _Launched(batch.found, sent, there, batch.pixels)
 
-
-def _vectors(tower: DeviceTower, pixels: Tensor) -> Tensor:
-    if not len(pixels):
-        return torch.empty((0, tower.dim), dtype=torch.float16)
-    parts = [tower.encode_pixels(part) for part in torch.split(pixels, _FORWARD_AT_ONCE)]
-    return torch.cat(parts).to(torch.float16)
+    def _vectors(self, pixels: Tensor) -> Tensor:
+        if not len(pixels):
+            return torch.empty((0, self._tower.dim), dtype=torch.float16)
+        assert self._pass is not None
+        return torch.cat([self._pass(part) for part in torch.split(pixels, _FORWARD_AT_ONCE)]).to(
+            torch.float16
+        )

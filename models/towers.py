@@ -148,7 +148,10 @@ class DeviceTower(ImageTower, Protocol):
     def device(self) -> torch.device: ...
 
     def encode_pixels(self, pixels: Tensor) -> Tensor:
-        """(pictures, size, size, 3) uint8 → (pictures, dim), both on `device`, which is not waited for."""
+        """(pictures, size, size, 3) uint8 → (pictures, dim), both on `device`, which is not waited for.
+
+        On a GPU it may be recorded, so it is to compute the same way for every batch of a size.
+        """
         ...
 
     def replica(self, device: torch.device) -> DeviceTower:

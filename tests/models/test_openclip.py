@@ -18,7 +18,7 @@ from PIL import Image
 
 from models import openclip
 from models.cards import WEIGHTS
-from models.openclip_towers import FAMILY, OpenClipText
+from models.openclip_towers import FAMILY, OpenClipText, Patches, cut_into_patches
 from models.registry import Registry, open_space
 from models.torchvision_operators import declare_missing_operators
 from models.towers import Reading, TowerError, open_input, open_tokenizer, open_tower, open_trainable
@@ -115,6 +115,21 @@ def test_image_vectors_are_those_of_open_clip(model: Model) -> None:
     pictures = [noise(50, 70), noise(70, 50), noise(31, 33), noise(200, 40)]
     pixels = np.stack([model.image.preprocessing(picture) for picture in pictures])
     assert np.allclose(model.image.encode(pixels), model.image_vectors(pictures), atol=1e-5)
+
+
+def test_patches_are_cut_by_a_matrix_product_as_by_the_convolution() -> None:
+    """To rounding, oblong ones too, a rest left out; convolutions that overlap or lie deeper stay as they are."""
+    cuts = torch.nn.Conv2d(3, 5, (4, 2), stride=(4, 2))
+    overlaps = torch.nn.Conv2d(3, 5, 3, stride=2)
+    deeper = torch.nn.Conv2d(5, 7, 2, stride=2)
+    visual = torch.nn.ModuleDict({"cuts": cuts, "overlaps": overlaps, "deeper": deeper})
+    planes = torch.randn((2, 3, 9, 7), generator=torch.Generator().manual_seed(0))
+    expected = cuts(planes)
+    cut_into_patches(visual)
+    assert isinstance(visual["cuts"], Patches)
+    assert (visual["overlaps"], visual["deeper"]) == (overlaps, deeper)
+    for planes_ in (planes, planes.contiguous(memory_format=torch.channels_last)):
+        assert torch.allclose(visual["cuts"](planes_), expected, atol=1e-6)
 
 
 def test_a_tower_by_its_models_name_is_the_registered_one(model: Model) -> None:
