@@ -146,11 +146,11 @@ def test_torchvision_without_a_gpu_is_no_decoder() -> None:
 
 
 def test_the_tower_gets_large_batches(tmp_path: Path) -> None:
-    """1,200 pictures are three batches, the last as large as what is left; known ones are not among them."""
+    """1,200 pictures are five batches, the last as large as what is left; known ones are not among them."""
     (source,) = written(tmp_path, [jpeg(0)])
     tower = MeanColours()
     assert sum(1 for _ in embed_on_device([source] * 1_200, tower, (), PillowDecoder())) == 1_200
-    assert tower.batches == [256] * 4 + [1_200 - 2 * BATCH]  # a batch is two passes
+    assert tower.batches == [BATCH] * 4 + [1_200 - 4 * BATCH]
     known = {next(iter(embed([source], tower))).sha256}
     tower.batches.clear()
     found = list(embed_on_device([source] * 1_200, tower, known, PillowDecoder()))
@@ -197,7 +197,7 @@ def test_a_build_that_ends_early_ends_the_threads(tmp_path: Path) -> None:
 
     def sources() -> Iterator[Source]:
         nonlocal taken
-        for _ in range(20 * BATCH):
+        for _ in range(40 * BATCH):
             taken += 1
             yield source
 
@@ -205,7 +205,7 @@ def test_a_build_that_ends_early_ends_the_threads(tmp_path: Path) -> None:
     outcomes = embed_on_device(sources(), MeanColours(), (), PillowDecoder())
     next(outcomes)
     outcomes.close()
-    assert taken < 10 * BATCH
+    assert taken < 20 * BATCH
     assert threading.active_count() == before
 
 
@@ -216,6 +216,7 @@ def test_memory_does_not_grow_with_the_catalogue(
     """Of a catalogue four times as long, its vectors of a kilobyte written to disk as they come, the peak is
     the same but for what is kept of each picture, which is its hash."""
     monkeypatch.setattr(pipeline, "BATCH", 64)
+    monkeypatch.setattr(pipeline, "_BATCHES_AHEAD", 3)
     monkeypatch.setattr(reading, "CHUNK", 8)
     (source,) = written(tmp_path, [jpeg(0)])
     count = 600

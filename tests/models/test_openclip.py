@@ -118,7 +118,7 @@ def test_image_vectors_are_those_of_open_clip(model: Model) -> None:
 
 
 def test_patches_are_cut_by_a_matrix_product_as_by_the_convolution() -> None:
-    """To rounding, oblong ones too, a rest left out; convolutions that overlap or lie deeper stay as they are."""
+    """To rounding, oblong ones too, a rest left out; those that overlap or lie deeper stay as they are."""
     cuts = torch.nn.Conv2d(3, 5, (4, 2), stride=(4, 2))
     overlaps = torch.nn.Conv2d(3, 5, 3, stride=2)
     deeper = torch.nn.Conv2d(5, 7, 2, stride=2)
