@@ -11,6 +11,7 @@ from indexer.tables import plain_name
 from models.evaluate import Evaluation, Search, evaluate
 from models.queries import Pair
 from models.registry import Registry
+from models.robustness import Robustness, perturbed_texts, robustness
 from models.towers import Device, Runtime, Vectors
 
 # The fields by which queries are sliced; of each, the first that the index has.
@@ -22,12 +23,14 @@ _ATTRIBUTES = {
 
 @dataclass(frozen=True)
 class Measured:
-    """`attributes` are what `slices` takes; `absent` items were asked for and are not in the index."""
+    """`attributes` are what `slices` takes; `absent` items were asked for and are not in the index; `robust`
+    has each tower on perturbed queries, where that was asked for."""
 
     index: IndexVersion
     evaluations: list[Evaluation]
     attributes: dict[str, dict[str, str]]
     absent: int
+    robust: list[Robustness]
 
 
 def measure(
@@ -36,10 +39,12 @@ def measure(
     towers: Sequence[str],
     report: Callable[[str, int, int], None],
     *,
+    perturb: bool = False,
     device: Device = "auto",
     runtime: Runtime = "torch",
 ) -> Measured:
-    """Each of these towers, by default the active one, on the pairs, searching the current index.
+    """Each of these towers, by default the active one, on the pairs, searching the current index; with
+    `perturb`, on perturbed queries too.
 
     A tower that is named twice counts once. `report` is told of every batch of queries, and may raise.
 
@@ -51,16 +56,17 @@ def measure(
     for name in named:
         index.require_space("text", name, registry.card(name).space)
     total = len({pair.query for pair in pairs})
-    # Each tower is let go before the next is opened.
-    evaluations = [
-        evaluate(
-            registry.open(name, device, runtime), pairs, _searcher(index, f"evaluating {name}", total, report)
-        )
-        for name in named
-    ]
+    evaluations, robust = [], []
+    for name in named:
+        # The one before is let go as this one takes its name.
+        tower = registry.open(name, device, runtime)
+        evaluations.append(evaluate(tower, pairs, _searcher(index, f"evaluating {name}", total, report)))
+        if perturb:
+            texts = len(perturbed_texts(pairs))
+            robust.append(robustness(tower, pairs, _searcher(index, f"perturbing {name}", texts, report)))
     items = dict.fromkeys(pair.item for pair in pairs)
     absent = sum(index.row(item) is None for item in items)
-    return Measured(index, evaluations, attributes_of(index, items), absent)
+    return Measured(index, evaluations, attributes_of(index, items), absent, robust)
 
 
 def active_in(registry: Registry, index: IndexVersion) -> str:

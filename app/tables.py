@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from models.evaluate import Evaluation
+from models.robustness import Robustness
 from models.significance import confidence, paired
 from models.slices import Slice, slices
 
@@ -79,6 +80,15 @@ def _of_languages(evaluation: Evaluation, languages: Sequence[Slice]) -> list[st
     lines = ["  ".join(_COMPARED), *("  ".join(f"{mean:>7.4f}" for mean in row) for row in rows)]
     width = max(len(short(evaluation.tower)), len(lines[0]))
     return [f"{short(evaluation.tower):<{width}}", *(f"{line:<{width}}" for line in lines)]
+
+
+def drops(robust: Robustness) -> str:
+    """A line per perturbation, over the queries that it changes, and the mean of those lines."""
+    lines = [[f"{short(robust.tower)}, mRR@20", "queries", "plain", "perturbed", "lost"]]
+    for drop in robust.drops:
+        cells = [f"{drop.plain:.4f}", f"{drop.perturbed:.4f}", f"{drop.relative:.1%}"] if drop.queries else []
+        lines.append([drop.perturbation, str(drop.queries), *(cells or ["", "", ""])])
+    return aligned([*lines, ["mean", "", "", "", f"{robust.mean_drop:.1%}"]])
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> str:

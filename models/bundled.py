@@ -25,7 +25,7 @@ from models.devices import torch_device
 from models.fused import fuse
 from models.half_linear import halve
 from models.preprocessing import Pixels, Preprocessing
-from models.sentence_encoder import WIDTH, Batch, SentenceEncoder, Tokenizer, collate
+from models.sentence_encoder import WIDTH, Batch, SentenceEncoder, TypedTokenizer, collate
 from models.torchvision_operators import declare_missing_operators
 from models.towers import Device, TowerError, Vectors
 
@@ -85,11 +85,15 @@ class BundledInput:
     """How texts become what the module reads: alike in all towers of the family."""
 
     def __init__(self) -> None:
-        self.tokenizer = Tokenizer()
+        self.tokenizer = TypedTokenizer()
 
     def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of each text, to its end however long it is."""
         return self.tokenizer(texts)
+
+    def respelled(self, text: str) -> str:
+        """The text as the tokenizer reads it, but for capitals and compounds in two words."""
+        return self.tokenizer.respelled(text)
 
     def collate(self, ids: Sequence[Sequence[int]]) -> Batch:
         return collate(ids)
@@ -194,10 +198,10 @@ def read_text(folder: Path) -> tuple[Card, TextModule]:
     return card, module
 
 
-def open_tokenizer(folder: Path = SHIPPED / "base") -> Tokenizer:
+def open_tokenizer(folder: Path = SHIPPED / "base") -> TypedTokenizer:
     """How the text tower in `folder` takes a text apart: all of this family do it alike."""
     _text_card(folder)
-    return Tokenizer()
+    return TypedTokenizer()
 
 
 def open_image(folder: Path = SHIPPED / "image", device: Device = "auto") -> BundledImage:

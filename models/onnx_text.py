@@ -26,7 +26,15 @@ import torch
 from models.batches import by_length
 from models.cards import CARD, ROOT, Card, ancestors, is_id, read_card
 from models.onnx_int8 import quantise
-from models.towers import TextInput, TowerError, TrainableText, Vectors, open_input, open_trainable
+from models.towers import (
+    Respelling,
+    TextInput,
+    TowerError,
+    TrainableText,
+    Vectors,
+    open_input,
+    open_trainable,
+)
 
 _logger = logging.getLogger("vitrine")
 
@@ -81,6 +89,10 @@ class OnnxText:
         for rows in by_length(lengths, PIECES_PER_BATCH):
             vectors[rows] = _run(self._session, self._inputs.collate([ids[row] for row in rows]))
         return vectors
+
+    def respelled(self, text: str) -> str:
+        """As the tower's torch form reads it."""
+        return self._inputs.respelled(text) if isinstance(self._inputs, Respelling) else text
 
 
 def require_extras() -> None:

@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.spelling import canonical, respelled
 from models.towers import Piece, Reading
 
 WIDTH = 512
@@ -79,6 +80,23 @@ class Tokenizer:
         unknown = self._pieces.unk_id()
         pieces = (Piece(piece, id_, id_ != unknown) for piece, id_ in zip(spelled, ids, strict=True))
         return Reading(tuple(pieces), cut=False)
+
+
+class TypedTokenizer(Tokenizer):
+    """The same of texts as people type them, which are read as `models.spelling` spells them."""
+
+    def __call__(self, texts: Sequence[str]) -> list[list[int]]:
+        return super().__call__([canonical(text, self._is_word) for text in texts])
+
+    def read(self, text: str) -> Reading:
+        return super().read(canonical(text, self._is_word))
+
+    def respelled(self, text: str) -> str:
+        """The text as it is read, but for capitals and compounds in two words."""
+        return respelled(text, self._is_word)
+
+    def _is_word(self, word: str) -> bool:
+        return bool(self._pieces.piece_to_id(f"▁{word}") != self._pieces.unk_id())
 
 
 def collate(ids: Sequence[Sequence[int]]) -> Batch:

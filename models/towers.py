@@ -96,6 +96,15 @@ class TextInput(Protocol):
         ...
 
 
+@runtime_checkable
+class Respelling(Protocol):
+    """What a text tower is too if it mends the spelling of what it reads."""
+
+    def respelled(self, text: str) -> str:
+        """The text as its words are spelled; the vectors of both are equal."""
+        ...
+
+
 class TrainableText(TextTower, TextInput, Protocol):
     """A text tower in full precision, as it was trained and can be trained on.
 

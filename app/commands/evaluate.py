@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -31,6 +31,12 @@ def evaluate(
         Path | None,
         typer.Option(file_okay=False, help="Write a page of plots and examples into this folder, too."),
     ] = None,
+    robustness: Annotated[
+        bool,
+        typer.Option(
+            "--robustness", help="Measure the queries as people might type them, too: what misspelling costs."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the means as JSON, by tower.")] = False,
     device: TowerDevice = None,
     runtime: TowerRuntime = None,
@@ -39,7 +45,7 @@ def evaluate(
     """Scores text towers on a query set against the current index."""
     from app.evaluation import described, measure
     from app.progress import progress
-    from app.tables import tables
+    from app.tables import drops, tables
     from models.queries import read_pairs
 
     pairs = read_pairs(queries, split=split, lang=lang)
@@ -51,14 +57,25 @@ def evaluate(
     settings = settings_of(home, device=device, runtime=runtime)
     with progress() as told:
         found = measure(
-            settings.home, pairs, text_tower or (), told, device=settings.device, runtime=settings.runtime
+            settings.home,
+            pairs,
+            text_tower or (),
+            told,
+            perturb=robustness,
+            device=settings.device,
+            runtime=settings.runtime,
         )
     if found.absent:
         note(f"{found.absent:,} of the items asked for are not in the index; they count as not found")
     if as_json:
-        print(json.dumps({evaluation.tower: evaluation.summary for evaluation in found.evaluations}))
+        printed: dict[str, dict[str, Any]] = {
+            evaluation.tower: {**evaluation.summary} for evaluation in found.evaluations
+        }
+        for robust in found.robust:
+            printed[robust.tower]["robustness"] = robust.summary
+        print(json.dumps(printed))
     else:
-        print("\n\n".join(tables(found.evaluations)))
+        print("\n\n".join([*tables(found.evaluations), *map(drops, found.robust)]))
     if report is not None:
         from app.report import write_report
 
