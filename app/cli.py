@@ -7,6 +7,7 @@ import warnings
 
 import typer
 
+from app.commands.calibrate import calibrate
 from app.commands.classify import classify
 from app.commands.demo import demo
 from app.commands.evaluate import evaluate
@@ -31,7 +32,20 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-commands = (index, search, serve, worker, finetune, learning_curve, evaluate, classify, explain, pull, demo)
+commands = (
+    index,
+    search,
+    serve,
+    worker,
+    finetune,
+    learning_curve,
+    evaluate,
+    calibrate,
+    classify,
+    explain,
+    pull,
+    demo,
+)
 for command in commands:
     cli.command(cls=Command)(command)
 cli.add_typer(towers, name="towers")

@@ -10,16 +10,20 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import torch
 
+from app.calibration import alike_in
 from app.evaluation import attributes_of
 from app.ground import Ground, QuerySet, prepare, raising_where_cancelled
 from app.report import write_report
 from app.tuning_options import Follower, Options
+from indexer.guards import NAME as DRAWN
+from models.calibration import Asked, Calibration, calibrate, read_calibration
 from models.cards import Card, State
 from models.evaluate import Evaluation
 from models.examples import Examples
@@ -78,6 +82,7 @@ def tune(home: Path, file: Path, options: Options, follower: Follower) -> Outcom
     decision = _decide(ground, learnt, options, follower)
     seconds = {"training": round(learnt.tuned.seconds, 1), "total": round(monotonic() - began, 1)}
     facts = _facts(ground, learnt, decision, options, seconds)
+    facts["calibration"] = _calibrated(ground, learnt.state, options).on_card()
     card = _register(ground, learnt.state, decision, facts, follower)
     reason = "; ".join(decision.verdict.reasons)
     if not reason and not options.activate:
@@ -209,6 +214,23 @@ def _decide(ground: Ground, learnt: Learnt, options: Options, follower: Follower
     if learnt.hindrance:
         verdict = replace(verdict, reasons=[learnt.hindrance, *verdict.reasons])
     return Decision(base, tuned, verdict)
+
+
+# Calibrating.
+
+
+def _calibrated(ground: Ground, state: State, options: Options) -> Calibration:
+    """On the validation and gate parts, which were not learnt from; of a tower that learnt translations,
+    which asks for no pictures, on the drawn guard set. The parent's background is kept."""
+    ground.pupil.module.load_state_dict(state)
+    if options.parallel:
+        pairs, gallery = ground.guards[DRAWN]
+        asked = Asked(pairs, gallery)
+    else:
+        pairs = [*ground.parts.val, *ground.parts.gate]
+        asked = Asked(pairs, ground.gallery, partial(alike_in, ground.index, ground.product_of))
+    before = read_calibration(ground.parent.calibration, ground.parent.dim)
+    return calibrate(ground.pupil, [asked], before.background if before else None)
 
 
 # Writing.

@@ -35,7 +35,8 @@ class Card:
 
     `weights` is the content hash of the weights, which a child names as its parent's; `parent` is None
     for a tower that was trained from public encoders. `differences`: the weights are only what differs
-    from the parent's, without which the tower cannot be opened.
+    from the parent's, without which the tower cannot be opened. `calibration`: what a text tower's scores
+    mean, as models/calibration.py writes it.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Card:
     metrics: dict[str, Any] = field(default_factory=dict)
     created: str = ""
     differences: bool = False
+    calibration: dict[str, Any] | None = None
 
     def write(self, folder: Path) -> None:
         text = json.dumps(asdict(self), ensure_ascii=False, indent=2)

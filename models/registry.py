@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import filelock
 
@@ -215,7 +216,7 @@ class Registry:
 
         `write` fills a folder with all but the card. The id is the one on the card; where other weights hold
         that already, a part of the hash is added. Calling it again changes nothing, and writes nothing, but
-        for damaged weights, which it restores.
+        for damaged weights, which it restores, and a calibration, which a card from before it lacks.
         """
         with self._lock():
             card = self._registered(own)
@@ -226,9 +227,27 @@ class Registry:
                 staging = self._staged(card, write)
                 shutil.copytree(staging, self._folder / card.id, copy_function=os.replace, dirs_exist_ok=True)
                 shutil.rmtree(staging)
+            elif card.calibration is None and own.calibration is not None:
+                card = self._calibrated(card, own.calibration)
             if card.space not in (active := self._read_active()):
                 self._write("active.json", active | {card.space: card.id})
         return card
+
+    def set_calibration(self, tower: str, calibration: dict[str, Any]) -> Card:
+        """Puts what a tower's scores mean on its card, by one rename. Raises TowerNotFound or TowerError."""
+        with self._lock():
+            return self._calibrated(self.card(tower), calibration)
+
+    def _calibrated(self, card: Card, calibration: dict[str, Any]) -> Card:
+        calibrated = replace(card, calibration=calibration)
+        staging = self._folder / f".calibrating-{card.id}"
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir()
+        calibrated.write(staging)
+        sync(staging)
+        (staging / CARD).replace(self._folder / card.id / CARD)
+        staging.rmdir()
+        return calibrated
 
     def _usable(self, tower: str, space: str) -> Card | None:
         try:

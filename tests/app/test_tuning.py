@@ -17,6 +17,7 @@ from app.report import PAGE, SUMMARY
 from app.tuning import Outcome, learn, tune
 from app.tuning_options import Options, options_of
 from indexer.store import NoIndex, open_current
+from models.calibration import read_calibration
 from models.cards import read_card
 from models.evaluate import evaluate, read_results
 from models.gallery import Gallery
@@ -98,6 +99,18 @@ def test_the_card_says_where_the_tower_comes_from(finished: Run) -> None:
     assert card.metrics["passed"] is True
     assert card.metrics["gate"]["tuned"]["mRR@20"] > card.metrics["gate"]["base"]["mRR@20"]
     assert len(card.metrics["validation"]["history"]) == RECIPE["epochs"]
+
+
+def test_a_tuned_tower_is_calibrated(finished: Run) -> None:
+    """On queries that it did not learn from, against the background of its parent."""
+    card = finished.outcome.card
+    found, before = (
+        read_calibration(one.calibration, one.dim) for one in (card, Registry(finished.home).card("base"))
+    )
+    assert found is not None
+    assert before is not None
+    assert (found.background == before.background).all()
+    assert found.facts["queries"] != before.facts["queries"]
 
 
 def test_what_was_measured_is_what_is_served(finished: Run) -> None:
