@@ -3,6 +3,7 @@
 # make test     all tests
 # make check    what CI runs: format, lint, types, tests
 # make bench    speed, as ratios and rates of one run; bench-gpu the same of what runs on a GPU
+# make bench-search   what docs/search.md says of searching
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # An extra package index for torch, such as PyTorch's own of CPU builds; by default none.
@@ -13,7 +14,7 @@ BIN := .venv/bin
 # Two processes of one thread each, a file's tests in one of them; small work gains nothing from more threads.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: install demo test check format bench bench-gpu clean
+.PHONY: install demo test check format bench bench-gpu bench-search clean
 
 install: .venv/installed
 
@@ -54,6 +55,9 @@ bench: install
 
 bench-gpu: install
 	$(BIN)/python -m tests.bench.gpu $(if $(PHOTOS),--photos '$(PHOTOS)')
+
+bench-search: install
+	$(BIN)/python -m tests.bench search
 
 clean:
 	rm -rf .venv var demo build dist *.egg-info

@@ -6,6 +6,7 @@ import threading
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
+from fastapi.exceptions import RequestValidationError
 
 from app.engine import Engine
 from app.images import Images
@@ -54,7 +55,24 @@ class _Nothing(Strict):
     """A URL without parameters: any is refused, never ignored."""
 
 
+async def _once(request: Request) -> None:
+    names = [name for name, _ in (await request.form()).multi_items()]
+    if repeated := {name for name in names if names.count(name) > 1}:
+        raise RequestValidationError(
+            [
+                {
+                    "type": "bad_value",
+                    "loc": ("body", name),
+                    "msg": "it is there more than once: send it once",
+                }
+                for name in sorted(repeated)
+            ]
+        )
+
+
 NoParameters = Annotated[_Nothing, Query()]
+FIELDS_ONCE = Depends(_once)
+"""A form that names no field twice: which of the two is meant cannot be told."""
 EngineDep = Annotated[Engine, Depends(_engine)]
 ImagesDep = Annotated[Images, Depends(_images)]
 WatcherDep = Annotated[Watcher, Depends(_watcher)]

@@ -2,79 +2,61 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from cachetools import LRUCache
 from numpy.typing import NDArray
 from PIL import Image
 
-from app.encoding import QueryEncoder, Vector
+from app.answer import Answer, Embedded, Interpreted
+from app.cursor import Cursors
+from app.encoding import Vector
+from app.hits import Relevance, hits_of
+from app.hybrid import candidates as words_and_pictures
+from app.hybrid import relevant_only
+from app.interpretation import interpret
 from app.metrics import Metrics
+from app.query import ItemTerm, Search, Term, TextTerm
+from app.tower_cache import KNOWN_QUERY, TowerCache, TowerEncoder
 from indexer import store
 from indexer.ann import SearchDevice, require_gpu
+from indexer.columns import Mask
+from indexer.facets import Facet, facets_of
+from indexer.filter import Selection
+from indexer.fusion import Candidates, NamedFirst
 from indexer.items import Value
+from indexer.ranking import Relevant, Scores
 from indexer.store import IndexVersion, SpaceMismatch
+from models.cards import CARD
 from models.registry import Registry
-from models.towers import Device, ImageTower, Reading, Runtime, TowerError, open_tower
+from models.towers import Device, Reading, Respelling, Runtime, TowerError
 
 _logger = logging.getLogger("vitrine")
-KNOWN_QUERY = "rotes Kleid"
-"""Warms a tower, and tells whether the service answers."""
 _SECONDS_TO_RETRY = 5.0
+_PLAIN = Search()
 
 
 class ItemNotFound(LookupError):
     """The served index has no item of this id."""
 
 
+class DimensionsRefused(ValueError):
+    """A tower was not trained for vectors of so many dimensions."""
+
+
 class ZeroQuery(ValueError):
     """The weighted terms cancel each other out: there is no direction to search in."""
 
 
-@dataclass(frozen=True)
-class TextTerm:
-    text: str
-    weight: float = 1.0
-
-
-@dataclass(frozen=True)
-class ItemTerm:
-    item: str
-    weight: float = 1.0
-
-
-@dataclass(frozen=True)
-class PictureTerm:
-    picture: Image.Image
-    weight: float = 1.0
-
-
-Term = TextTerm | ItemTerm | PictureTerm
-
-
-@dataclass(frozen=True)
-class Hit:
-    id: str
-    score: float
-    fields: dict[str, Value]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """`text_tower` is None where no text was encoded; times are in seconds."""
-
-    hits: list[Hit]
-    total: int
-    index: str
-    text_tower: str | None
-    encode_seconds: float
-    search_seconds: float
+class NoRelevance(ValueError):
+    """A least relevance was asked for where scores say nothing of it; the message says the cure."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +64,7 @@ class Served:
     """One index and the text tower that is active in its space: a request keeps the pair it began with."""
 
     index: IndexVersion
-    encoder: QueryEncoder
+    encoder: TowerEncoder
 
 
 @dataclass(frozen=True)
@@ -94,8 +76,57 @@ class _Refused:
     again: float
 
 
+def _at_least(least: float, relevance: Relevance) -> Callable[[Scores], NDArray[np.bool_]]:
+    """Which scores are of at least this relevance; all, where there is none to speak of."""
+
+    def relevant(scores: Scores) -> NDArray[np.bool_]:
+        told = relevance(scores)
+        return np.ones(len(scores), dtype=np.bool_) if told is None else told >= least
+
+    return relevant
+
+
+def _require_relevance(terms: Sequence[Term], encoder: TowerEncoder) -> None:
+    """NoRelevance where nothing can be said of how relevant a hit is."""
+    if not _is_one_text(terms):
+        raise NoRelevance("relevance is known of a query that is one text: leave min_relevance out")
+    if encoder.calibration is None:
+        raise NoRelevance(
+            f"text tower {encoder.tower.id} is not calibrated: leave min_relevance out, or calibrate it by "
+            "`vitrine calibrate QUERIES`"
+        )
+
+
+def _is_one_text(terms: Sequence[Term]) -> bool:
+    return len(terms) == 1 and isinstance(terms[0], TextTerm) and terms[0].weight > 0
+
+
+def _facets(
+    index: IndexVersion,
+    names: Sequence[str],
+    selection: Selection,
+    without: Collection[int],
+    relevant: NDArray[np.int64] | None,
+) -> dict[str, Facet]:
+    """Over the items that pass, `without` those that the query names; where given, over `relevant` alone."""
+    counted = np.ones(len(index), dtype=np.bool_)
+    if relevant is not None:
+        counted[:] = False
+        counted[relevant] = True
+    counted[list(without)] = False
+    return facets_of(index.columns, names, selection, counted)
+
+
+def _total(index: IndexVersion, passing: Mask | None, without: Collection[int]) -> int:
+    """The items that can be found."""
+    if passing is None:
+        return len(index) - len(without)
+    return int(passing.sum()) - int(passing[list(without)].sum())
+
+
 class Engine:
-    """Searches the current index of a home; takes up a new version or another active tower while it answers.
+    """Searches the current index of a home; takes up a new version, another active tower or a new card
+    of it while it answers.
 
     Safe to use from several threads.
     """
@@ -120,20 +151,13 @@ class Engine:
 
             require_extras()
         self.home = home
-        self.device = device
-        self.runtime = runtime
         self.index_device = index_device
         self.metrics = metrics or Metrics()
         self._registry = Registry(home)
         self._served: Served | None = None
         self._refused: _Refused | None = None
         self._refreshing = threading.Lock()
-        self._encoders: LRUCache[tuple[str, str], QueryEncoder] = LRUCache(towers_in_memory)
-        self._bookkeeping = threading.Lock()
-        self._opening_tower = threading.Lock()
-        self._image_tower: ImageTower | None = None
-        self._opening_image_tower = threading.Lock()
-        self._encoding_picture = threading.Lock()
+        self._towers = TowerCache(self._registry, towers_in_memory, device, runtime, self.metrics)
 
     def refresh(self) -> None:
         """Takes up what is current on disk, if it is not what is served already.
@@ -154,9 +178,10 @@ class Engine:
                     f"index {index.version} is of the space {index.space}, in which no text tower is active: "
                     "reindex with an image tower that is installed, or activate a tower of this space"
                 )
-            if before is not None and index is before.index and tower == before.encoder.tower.id:
+            card = self._registry.card(tower)
+            if before is not None and index is before.index and card == before.encoder.card:
                 return
-            encoder = self._encoder(index, tower)
+            encoder = self._towers.encoder(index, tower)
             index.search(encoder.encode(KNOWN_QUERY), 1)
             self._served = Served(index, encoder)
             self.metrics.items.set(len(index))
@@ -168,7 +193,7 @@ class Engine:
         """`refresh`, for a loop: what cannot be taken up is logged once, and tried again now and then."""
         state: tuple[str | None, str] = (None, "")
         try:
-            state = (store.current_version(self.home), self._active_state())
+            state = (store.current_version(self.home), self._towers_state())
             if self._served is None and state[0] is None:
                 return
             refused = self._refused
@@ -182,11 +207,15 @@ class Engine:
                 _logger.error("not taken up, the version before is served on: %s", error)
             self._refused = _Refused(state, str(error), time.monotonic() + _SECONDS_TO_RETRY)
 
-    def _active_state(self) -> str:
-        try:
-            return str((self.home / "towers" / "active.json").stat().st_mtime_ns)
-        except FileNotFoundError:
-            return ""
+    def _towers_state(self) -> str:
+        """Another one after what is active, or any card, was written."""
+        towers = self.home / "towers"
+        state = []
+        for path in (towers / "active.json", *sorted(towers.glob(f"*/{CARD}"))):
+            # One that is being deleted or written may be gone again by now.
+            with contextlib.suppress(FileNotFoundError):
+                state.append(f"{path} {path.stat().st_mtime_ns}")
+        return "\n".join(state)
 
     @property
     def served(self) -> Served:
@@ -202,42 +231,167 @@ class Engine:
             return "the index and its text tower are being opened: try again in a moment"
         return "there is no index yet: vitrine index CATALOGUE, with this service's home"
 
-    def search(
-        self,
-        terms: Sequence[Term],
-        *,
-        limit: int,
-        offset: int = 0,
-        text_tower: str | None = None,
-        served: Served | None = None,
-    ) -> Answer:
-        """The items nearest to the normalised sum of weight × unit vector of `terms`.
+    def search(self, terms: Sequence[Term], search: Search = _PLAIN, served: Served | None = None) -> Answer:
+        """The items nearest to the normalised sum of weight × unit vector of `terms`, of those that pass the
+        filter; with counts of the fields that `search.facets` names, over all that pass.
 
         `served` keeps searches that belong together to one index: what the property said before the first.
-        Raises NoIndex, ItemNotFound, TowerNotFound, TowerError, SpaceMismatch, ZeroQuery.
+        Raises NoIndex, ItemNotFound, TowerNotFound, TowerError, SpaceMismatch, ZeroQuery, UnknownField,
+        BadFilter, BadFacet, BadCursor, CursorExpired, NoRelevance.
         """
         served = served or self.served
-        started = time.perf_counter()
-        encoder = served.encoder if text_tower is None else self._encoder(served.index, text_tower)
-        query = self._query(terms, served.index, encoder)
-        encode_seconds = time.perf_counter() - started
+        index, encoder = served.index, served.encoder
+        selecting = time.perf_counter()
+        selection = Selection(index.columns, search.filter)
+        passing = selection.passing() if search.filter else None
+        encoding = time.perf_counter()
+        if search.text_tower is not None:
+            encoder = self._towers.encoder(index, search.text_tower)
+        if search.min_relevance is not None:
+            _require_relevance(terms, encoder)
+        interpreted = self._interpret(terms, search, encoder)
+        query = self._query(interpreted.terms, index, encoder)
+        ranking = time.perf_counter()
         has_text = any(isinstance(term, TextTerm) for term in terms)
-        tower = encoder.tower.id if has_text or text_tower is not None else None
-        return self._answer(
-            served.index,
-            query,
-            limit=limit,
-            offset=offset,
-            tower=tower,
-            encode_seconds=encode_seconds,
+        # Who names items knows them, and asks for others like them.
+        named = {
+            self._row(index, term.item) for term in terms if isinstance(term, ItemTerm) and term.weight > 0
+        }
+        cursors = Cursors(terms, search, index.version, encoder.card)
+        offset = search.offset if search.cursor is None else cursors.read(search.cursor)
+        relevance = functools.partial(self._relevance, query=query, interpreted=interpreted, encoder=encoder)
+        candidates = self._candidates(index, query, interpreted, search, passing=passing, without=named)
+        relevant = None
+        if search.min_relevance is not None:
+            relevant = _at_least(search.min_relevance, relevance)
+            candidates = relevant_only(candidates, relevant)
+        hits, more = hits_of(
+            index, query, candidates, search, offset, passing=passing, without=named, relevance=relevance
+        )
+        counted = None
+        if search.facets and relevant is not None and index.exact:
+            counted = Relevant(index.nearest(query), relevant).all().rows
+            if isinstance(candidates, NamedFirst):
+                counted = np.concatenate([counted, candidates.rows])
+        facets = _facets(index, search.facets, selection, named, counted) if search.facets else None
+        done = time.perf_counter()
+        return self._observed(
+            Answer(
+                hits=hits,
+                total=_total(index, passing, named),
+                interpreted=interpreted,
+                facets=facets,
+                facets_over="filter" if counted is None else "relevance",
+                index=index.version,
+                text_tower=encoder.tower.id if has_text or search.text_tower is not None else None,
+                next=cursors.write(offset + search.limit) if more else None,
+                encode_seconds=ranking - encoding,
+                search_seconds=encoding - selecting + done - ranking,
+            )
         )
 
-    def similar(self, item: str, *, limit: int, offset: int = 0) -> Answer:
-        """The items nearest to an item, itself left out. Raises NoIndex, ItemNotFound."""
+    def similar(self, item: str, search: Search = _PLAIN) -> Answer:
+        """The items nearest to an item, itself left out: `limit` of them from `offset` on, and of the other
+        options none. Raises NoIndex, ItemNotFound."""
         served = self.served
-        query = self._query([ItemTerm(item)], served.index, served.encoder)
-        row = self._row(served.index, item)
-        return self._answer(served.index, query, limit=limit, offset=offset, without=row)
+        index = served.index
+        interpreted = Interpreted([ItemTerm(item)], [ItemTerm(item)])
+        query = self._query(interpreted.terms, index, served.encoder)
+        started = time.perf_counter()
+        itself = [self._row(index, item)]
+        plain = Search(limit=search.limit, offset=search.offset, fold_duplicates=False)
+        hits, _ = hits_of(
+            index,
+            query,
+            index.nearest(query, without=itself),
+            plain,
+            plain.offset,
+            passing=None,
+            without=itself,
+            relevance=lambda scores: None,
+        )
+        return self._observed(
+            Answer(
+                hits=hits,
+                total=len(index) - 1,
+                interpreted=interpreted,
+                facets=None,
+                facets_over="filter",
+                index=index.version,
+                text_tower=None,
+                next=None,
+                encode_seconds=0.0,
+                search_seconds=time.perf_counter() - started,
+            )
+        )
+
+    def _interpret(self, terms: Sequence[Term], search: Search, encoder: TowerEncoder) -> Interpreted:
+        """What is encoded for these terms."""
+        tower = encoder.tower
+        respelled = tower.respelled if isinstance(tower, Respelling) else None
+        return interpret(terms, exclusion=search.exclusion, respelled=respelled)
+
+    def _candidates(
+        self,
+        index: IndexVersion,
+        query: Vector,
+        interpreted: Interpreted,
+        search: Search,
+        *,
+        passing: Mask | None,
+        without: Collection[int],
+    ) -> Candidates:
+        """The items that may be hits, best first."""
+        return words_and_pictures(index, query, interpreted, search.lexical, passing=passing, without=without)
+
+    def _relevance(
+        self, scores: Scores, query: Vector, interpreted: Interpreted, encoder: TowerEncoder
+    ) -> NDArray[np.float32] | None:
+        """Of each score the probability that its hit is right, never falling as scores rise; None where the
+        tower is not calibrated, or the query is not one text that wants something."""
+        calibration = encoder.calibration
+        wants = any(term.weight > 0 for term in interpreted.terms)
+        if calibration is None or not wants or not _is_one_text(interpreted.asked):
+            return None
+        return calibration.relevance(scores, query)
+
+    def _observed(self, answer: Answer) -> Answer:
+        self.metrics.encoding.observe(answer.encode_seconds)
+        self.metrics.searching.observe(answer.search_seconds)
+        return answer
+
+    def embed(
+        self,
+        inputs: Iterable[str | Image.Image],
+        *,
+        text_tower: str | None = None,
+        dimensions: int | None = None,
+    ) -> Embedded:
+        """The vectors of texts by a tower of the served index's space, by default the active one, and those
+        of pictures by its image tower. Takes one input after the other.
+
+        Raises NoIndex, TowerNotFound, TowerError, SpaceMismatch, DimensionsRefused.
+        """
+        served = self.served
+        encoder = served.encoder
+        if text_tower is not None:
+            encoder = self._towers.encoder(served.index, text_tower)
+        tower = encoder.tower
+        if dimensions not in (None, tower.dim):
+            raise DimensionsRefused(
+                f"tower {tower.id} has {tower.dim} dimensions, and no tower gives fewer yet: leave "
+                "dimensions out"
+            )
+        tokenizer = self._registry.open_tokenizer(tower.id)
+        vectors: list[Vector] = []
+        pieces = 0
+        for given in inputs:
+            if isinstance(given, str):
+                vectors.append(encoder.encode(given))
+                pieces += len(tokenizer.read(given).pieces)
+            else:
+                vectors.append(self._towers.encode_picture(served.index, given))
+        return Embedded(vectors, tower.id, pieces)
 
     def explain(self, text: str, *, text_tower: str | None = None) -> dict[str, Reading]:
         """What each text tower of the served index's space reads of a text, the active one first; or what one
@@ -258,30 +412,7 @@ class Engine:
         row = self._row(index, item)
         return index, row, index.fields([row])[0]
 
-    def _answer(
-        self,
-        index: IndexVersion,
-        query: Vector,
-        *,
-        limit: int,
-        offset: int,
-        tower: str | None = None,
-        encode_seconds: float = 0.0,
-        without: int | None = None,
-    ) -> Answer:
-        started = time.perf_counter()
-        found = index.search(query, offset + limit, without=without)
-        # Rounding can lift a cosine a hair above 1.
-        rows, scores = found.rows[offset:], found.scores[offset:].clip(-1, 1)
-        fields = zip(index.ids(rows), scores, index.fields(rows), strict=True)
-        hits = [Hit(item, float(score), row_fields) for item, score, row_fields in fields]
-        search_seconds = time.perf_counter() - started
-        self.metrics.encoding.observe(encode_seconds)
-        self.metrics.searching.observe(search_seconds)
-        total = len(index) - (without is not None)
-        return Answer(hits, total, index.version, tower, encode_seconds, search_seconds)
-
-    def _query(self, terms: Sequence[Term], index: IndexVersion, encoder: QueryEncoder) -> Vector:
+    def _query(self, terms: Sequence[Term], index: IndexVersion, encoder: TowerEncoder) -> Vector:
         """(dim,) of length 1."""
         total = np.zeros(index.manifest.dim, dtype=np.float32)
         for term in terms:
@@ -292,52 +423,15 @@ class Engine:
         query: Vector = total / length
         return query
 
-    def _vector(self, term: Term, index: IndexVersion, encoder: QueryEncoder) -> NDArray[np.float32]:
+    def _vector(self, term: Term, index: IndexVersion, encoder: TowerEncoder) -> NDArray[np.float32]:
         if isinstance(term, TextTerm):
             return encoder.encode(term.text)
         if isinstance(term, ItemTerm):
             return index.item_vector(self._row(index, term.item))
-        tower = self._image(index)
-        with self._encoding_picture:
-            # One at a time: pictures must not take every core from the searches by words.
-            vector: Vector = tower.encode(tower.preprocessing(term.picture)[None])[0]
-        return vector
+        return self._towers.encode_picture(index, term.picture)
 
     def _row(self, index: IndexVersion, item: str) -> int:
         row = index.row(item)
         if row is None:
             raise ItemNotFound(f"index {index.version} has no item {item!r}")
         return row
-
-    def _encoder(self, index: IndexVersion, tower: str) -> QueryEncoder:
-        """The tower, loaded if need be; SpaceMismatch if it is not of the index's space."""
-        card = self._registry.card(tower)
-        index.require_space("text", tower, card.space)
-        # An id alone does not tell: it may have been deleted, and given to other weights.
-        key = (card.id, card.weights)
-        encoder = self._opened(key)
-        if encoder is not None:
-            return encoder
-        # One at a time, as each may take a gigabyte and a minute; those that are open answer meanwhile.
-        with self._opening_tower:
-            encoder = self._opened(key)
-            if encoder is None:
-                opened = self._registry.open(tower, self.device, self.runtime)
-                encoder = QueryEncoder(opened, self.metrics.batches.observe)
-                encoder.encode(KNOWN_QUERY)
-                with self._bookkeeping:
-                    self._encoders[key] = encoder
-        return encoder
-
-    def _opened(self, key: tuple[str, str]) -> QueryEncoder | None:
-        with self._bookkeeping:
-            return self._encoders.get(key)
-
-    def _image(self, index: IndexVersion) -> ImageTower:
-        """The index's image tower, loaded when a picture first asks for it: text searches never need it."""
-        with self._opening_image_tower:
-            if self._image_tower is None or self._image_tower.name != index.manifest.image_tower:
-                self._image_tower = open_tower(index.manifest.image_tower, "image", self.device)
-            tower = self._image_tower
-        index.require_space("image", tower.name, tower.space)
-        return tower

@@ -20,8 +20,9 @@ from app.engine import Engine
 from app.images import Images
 from app.jobs import Jobs
 from app.middleware import BodyLimit, Measured, RawIds, TooBusy
+from app.openapi import name_problems, operation_id
 from app.problems import answer_with_problems
-from app.routes import admin_jobs, admin_versions, compare, explain, items, ops, search
+from app.routes import admin_jobs, admin_versions, compare, embeddings, explain, fields, items, ops, search
 from app.security import FRAMES_REPORTS, SecurityHeaders
 from app.settings import Settings
 from app.watcher import Watcher
@@ -29,7 +30,7 @@ from indexer.store import current_version
 
 _STATIC = Path(__file__).parent / "static"
 _SECONDS_TO_OPEN = 5.0
-_PUBLIC = ("/search", "/compare", "/explain", "/items/", "/images/")
+_PUBLIC = ("/search", "/compare", "/explain", "/fields", "/items/", "/images/", "/v1/")
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -58,6 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
         summary="Finds a shop's products by their picture, from words in any language.",
         version=version("vitrine"),
         lifespan=lifespan,
+        generate_unique_id_function=operation_id,
         # The interactive pages load their scripts from elsewhere, which our own policy forbids.
         docs_url=None,
         redoc_url=None,
@@ -69,8 +71,9 @@ def create_app(settings: Settings) -> FastAPI:
     # Set by whoever runs the service, when it is to end: it waits for the streams that are open.
     app.state.ending = threading.Event()
     answer_with_problems(app)
-    for routes in (search, compare, explain, items, admin_jobs, admin_versions, ops):
+    for routes in (search, compare, explain, fields, items, embeddings, admin_jobs, admin_versions, ops):
         app.include_router(routes.router)
+    name_problems(app)
     app.get("/", include_in_schema=False)(_page)
     app.get("/admin", include_in_schema=False)(_admin_page)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
@@ -106,7 +109,7 @@ def _admin_page() -> FileResponse:
 
 
 class PublicCors:
-    """CORS for search, compare, explain, items and pictures, and for nothing else."""
+    """CORS for search, compare, explain, fields, items, pictures and embeddings, and for nothing else."""
 
     def __init__(self, app: ASGIApp, origins: tuple[str, ...]) -> None:
         self._app = app

@@ -19,9 +19,12 @@ BODY_SECONDS = 10
 MAX_UPLOAD = 100_000_000
 """Bytes of a file that an operator sends."""
 UPLOAD_SECONDS = 600
-_UPLOADS = {"/search/image": MAX_BYTES + MAX_BODY}
+_UPLOADS = {
+    "/search/image": MAX_BYTES + MAX_BODY,
+    "/v1/embeddings": MAX_BYTES * 4 // 3 + MAX_BODY,  # base64 makes four bytes of three
+}
 _ADMIN_UPLOADS = ("/admin/finetune", "/admin/evaluate")
-_LIMITED = ("/search", "/compare", "/explain", "/items/", "/images/")
+_LIMITED = ("/search", "/compare", "/explain", "/fields", "/items/", "/images/", "/v1/")
 
 
 class RawIds:

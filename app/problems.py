@@ -13,12 +13,16 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from app.engine import ItemNotFound, ZeroQuery
+from app.cursor import BadCursor, CursorExpired
+from app.engine import DimensionsRefused, ItemNotFound, NoRelevance, ZeroQuery
 from app.images import ImageGone
 from app.intake import FileMissing, PathOutsideData
 from app.jobs import JobNotFound, JobsUnavailable
 from app.security import HEADERS
 from app.watcher import NotAlive
+from indexer.columns import UnknownField
+from indexer.facets import BadFacet
+from indexer.filter import BadFilter
 from indexer.store import IndexDamaged, NoIndex, SpaceMismatch
 from models.pictures import PictureError
 from models.queries import QueriesError
@@ -60,9 +64,16 @@ _CODES: dict[type[Exception], tuple[int, str]] = {
     SpaceMismatch: (409, "space_mismatch"),
     TowerInUse: (409, "tower_in_use"),
     IndexDamaged: (409, "index_damaged"),
+    CursorExpired: (409, "cursor_expired"),
     UploadTooLarge: (413, "too_large"),
     PictureError: (422, "image_unreadable"),
     ZeroQuery: (422, "bad_value"),
+    DimensionsRefused: (422, "bad_value"),
+    NoRelevance: (422, "bad_value"),
+    BadCursor: (422, "bad_value"),
+    UnknownField: (422, "unknown_field"),
+    BadFilter: (422, "bad_value"),
+    BadFacet: (422, "bad_value"),
     PathOutsideData: (422, "path_outside_data"),
     FileMissing: (422, "bad_value"),
     QueriesError: (422, "bad_value"),
@@ -96,7 +107,7 @@ def problem(status: int, code: str, detail: str) -> JSONResponse:
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route that can answer with problems of these statuses."""
-    content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
 
 

@@ -5,16 +5,27 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import UploadFile
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Json,
+    Tag,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from app.answer import MOST_LISTED
+from app.filter_schema import DESCRIPTION, FilterObject, FilterText
 from app.images import Width
+from app.query import MAX_RANK
 
 MAX_QUERY = 1_000
 """Characters of one text."""
 MAX_TERMS = 16
-MAX_RANK = 1_000
-"""`offset + limit` is at most this."""
+MAX_FACETS = 16
 
 
 def _unicode(text: str) -> str:
@@ -47,8 +58,24 @@ QueryText = Annotated[
     AfterValidator(_query),
     Field(json_schema_extra={"minLength": 1, "maxLength": MAX_QUERY, "pattern": r"\S"}),
 ]
+# A field of a form that is left empty is as if it was not sent.
+FormText = Annotated[
+    str,
+    AfterValidator(_unicode),
+    AfterValidator(_query),
+    Field(json_schema_extra={"maxLength": MAX_QUERY, "pattern": r"^$|\S"}),
+]
 Name = Annotated[str, AfterValidator(_unicode)]
 Weight = Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)]
+
+Facets = Annotated[list[Name], Field(max_length=MAX_FACETS)]
+FacetsText = Json[Facets]
+
+Lexical = Annotated[float | None, Field(ge=0, le=1, allow_inf_nan=False)]
+WORDS = (
+    "The weight of the words of the catalogue's texts against its pictures: 0 leaves them out, 1 ranks by "
+    "them alone. Null: the default, which is 0 where the catalogue has no text."
+)
 
 
 class Strict(BaseModel):
@@ -82,7 +109,53 @@ class SimilarQuery(Page):
     """GET /items/{id}/similar"""
 
 
-class SearchQuery(TowerPage):
+class CursorPage(TowerPage):
+    cursor: str | None = Field(
+        None,
+        min_length=1,
+        max_length=64,
+        description="The `next` of an answer to the same request, but for `limit` and `facets`: the page "
+        "after it, which repeats nothing; with `offset` 0.",
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.cursor is not None and self.offset:
+            raise PydanticCustomError(
+                "bad_value", "a cursor is where the page begins: leave offset out, or the cursor"
+            )
+        return self
+
+
+class RankedPage(CursorPage):
+    collapse: Name | None = Field(
+        None,
+        max_length=256,
+        description="A field of one value per item: those that share it are one hit, with the best of them "
+        "first and the others as its `variants`. An item without a value is a hit of its own.",
+    )
+    fold_duplicates: bool = Field(
+        True,
+        description="An item whose picture nearly equals that of a better hit is one of that hit's "
+        "`duplicates`.",
+    )
+    diversity: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Sets like hits apart: maximal marginal relevance of the first 200, lambda being 1 less "
+        "this.",
+    )
+    lexical: Lexical = Field(None, description=WORDS)
+    exclusion: bool = Field(
+        True,
+        description="Words that exclude are understood: what they exclude is searched away from, and said in "
+        "the answer's `interpreted`.",
+    )
+
+
+class SearchQuery(CursorPage):
     """GET /search"""
 
     q: QueryText = Field(description="What to look for, in any language.", examples=["rotes Kleid"])
@@ -138,7 +211,7 @@ def _query_kind(query: object) -> str:
     return "terms" if isinstance(query, list) else "text"
 
 
-class SearchRequest(TowerPage):
+class SearchRequest(RankedPage):
     """POST /search"""
 
     model_config = ConfigDict(
@@ -147,6 +220,13 @@ class SearchRequest(TowerPage):
             "examples": [
                 {"query": "rotes Kleid", "limit": 3},
                 {"query": [{"text": "rotes Kleid"}, {"text": "Blumen", "weight": -0.5}], "limit": 3},
+                {
+                    "query": "Kleid",
+                    "limit": 3,
+                    "filter": {"colour": ["red", "pink"], "price": {"lte": 100}, "sizes": {"not": "XS"}},
+                    "facets": ["colour", "price"],
+                },
+                {"query": "Kleid", "limit": 3, "collapse": "product", "diversity": 0.3},
             ]
         },
     )
@@ -156,14 +236,36 @@ class SearchRequest(TowerPage):
         | Annotated[list[Term], Field(min_length=1, max_length=MAX_TERMS), Tag("terms")],
         Discriminator(_query_kind),
     ] = Field(description="A text, or weighted terms: texts and items of the catalogue.")
+    filter: FilterObject | None = Field(None, description=DESCRIPTION)
+    facets: Facets = Field([], description="Fields to count the values of.")
+    min_relevance: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Hits of less `relevance` are left out; for a query that is one text, by a tower that is "
+        "calibrated.",
+        examples=[0.05],
+    )
 
 
-class PictureSearch(TowerPage):
+class PictureSearch(RankedPage):
     """POST /search/image (multipart)"""
 
-    file: UploadFile = Field(description="JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF; 10 MB at most.")
-    text: QueryText | None = Field(None, description="Words to add to the picture.", examples=["in Blau"])
+    file: UploadFile = Field(
+        description="JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF; 10 MB at most.",
+        json_schema_extra={"format": "binary"},
+    )
+    text: FormText | None = Field(
+        None, description="Words to add to the picture; none if empty.", examples=["in Blau"]
+    )
     weight: Weight = Field(1.0, description="The weight of the words; the picture's is 1.")
+    filter: FilterText | None = Field(
+        None, description="As JSON, what POST /search takes.", examples=['{"price": {"lte": 100}}']
+    )
+    facets: FacetsText = Field(
+        default_factory=list, description="As JSON, what POST /search takes.", examples=['["colour"]']
+    )
 
 
 class ImageQuery(Strict):
@@ -180,7 +282,23 @@ class ImageHeaders(BaseModel):
     if_none_match: str = ""
 
 
-class Hit(BaseModel):
+class Took(BaseModel):
+    """Milliseconds."""
+
+    encode: float = Field(examples=[0.8])
+    search: float = Field(examples=[0.4])
+    total: float = Field(examples=[1.6])
+
+
+def _absent(value: object) -> bool:
+    return value is None
+
+
+def _empty(value: object) -> bool:
+    return value == []
+
+
+class ListedItem(BaseModel):
     id: str = Field(examples=["demo-0001"])
     score: float = Field(description="Cosine of the query and the item's best picture.", examples=[0.31])
     image: str = Field(description="The item's first picture.", examples=["/images/demo-0001"])
@@ -190,19 +308,100 @@ class Hit(BaseModel):
     )
 
 
-class Took(BaseModel):
-    """Milliseconds."""
+class Hit(ListedItem):
+    relevance: float | None = Field(
+        description="The probability that this is what was asked for. Null: not known of this tower, or this "
+        "query.",
+        examples=[0.87],
+    )
+    variants: list[ListedItem] = Field(
+        [],
+        exclude_if=_empty,
+        description="With `collapse`: the other items of the same value that pass the filter, best first; "
+        f"{MOST_LISTED} at most.",
+    )
+    duplicates: list[ListedItem] = Field(
+        [],
+        exclude_if=_empty,
+        description="Items whose picture nearly equals this one's, as far as they rank before the next page, "
+        f"best first; {MOST_LISTED} at most.",
+    )
 
-    encode: float = Field(examples=[0.8])
-    search: float = Field(examples=[0.4])
-    total: float = Field(examples=[1.6])
+
+class Bucket(BaseModel):
+    """The condition of a filter that finds these items; the last bucket includes its end."""
+
+    gte: int | float = Field(examples=[20])
+    lt: int | float | None = Field(None, exclude_if=_absent, examples=[30])
+    lte: int | float | None = Field(None, exclude_if=_absent)
+    count: int = Field(examples=[7])
+
+
+class NumberFacet(BaseModel):
+    min: int | float | None = Field(description="Null: no item has a number.", examples=[19.99])
+    max: int | float | None = Field(examples=[119.0])
+    buckets: list[Bucket] = Field(description="A dozen at most, with round ends.")
+
+
+ValueFacet = Annotated[
+    dict[str, int],
+    Field(
+        description="Value → items that have it, the most first; booleans and numbers as JSON writes them."
+    ),
+]
+
+
+class WeightedText(BaseModel):
+    text: str = Field(examples=["Kleid"])
+    weight: float = Field(examples=[1.0])
+
+
+class Interpretation(BaseModel):
+    """What the words of a query were taken to mean."""
+
+    terms: list[WeightedText] = Field(
+        description="The texts that were encoded, with their weights.",
+        examples=[[{"text": "Kleid", "weight": 1.0}, {"text": "schwarz", "weight": -0.5}]],
+    )
+    excluded: list[str] = Field(
+        description='What words like "ohne" told to leave out; a part of the terms.', examples=[["schwarz"]]
+    )
+    normalised: str | None = Field(
+        None,
+        exclude_if=_absent,
+        description="The query as it is spelled, where it was typed otherwise and is one text.",
+        examples=["grünes Kleid"],
+    )
 
 
 class SearchResponse(BaseModel):
-    hits: list[Hit] = Field(description="Best first; equal scores in catalogue order.")
-    total: int = Field(description="Items that were searched.", examples=[8368])
+    hits: list[Hit] = Field(
+        description="Best first; equal scores in catalogue order, unless words or `diversity` have a say."
+    )
+    total: int = Field(description="Items that pass the filter; without one, all.", examples=[8368])
+    # A generated client takes the first form that fits, and to the second any object does.
+    facets: dict[str, NumberFacet | ValueFacet] | None = Field(
+        None,
+        exclude_if=_absent,
+        description="Of each field that was asked for, its most frequent values, or its range.",
+        examples=[{"colour": {"red": 7}}],
+    )
+    facets_over: Literal["filter", "relevance"] | None = Field(
+        None,
+        exclude_if=_absent,
+        description="What they count: all items that pass the filter, or of these all that are of "
+        "`min_relevance`, where the index compares every picture. A field's own condition, at the top of the "
+        "filter, does not narrow its own facet.",
+    )
     index: str = Field(description="The index version.", examples=["20261122-043012-1a2b3c"])
     text_tower: Name | None = Field(description="The tower that read the text, if there was any.")
+    interpreted: Interpretation | None = Field(
+        None, exclude_if=_absent, description="Absent where the query has no text."
+    )
+    next: str | None = Field(
+        description="The `cursor` of the next page. Null: there is none, or none that is asked for this way.",
+        examples=["ABTEuLhK1fV9eyGJ1jnLyq1Z"],
+    )
     took_ms: Took
 
 
@@ -266,6 +465,68 @@ class ExplainResponse(BaseModel):
 
     query: str
     towers: list[Reading] = Field(description="The active tower first, then by id.")
+
+
+class FieldDescription(BaseModel):
+    type: Literal["string", "integer", "number", "boolean", "list", "json"]
+    of: Literal["string", "integer", "number", "boolean"] | None = Field(
+        None, exclude_if=_absent, description="Of a list: the type of its elements."
+    )
+    missing: int = Field(description="Items that have no value.", examples=[0])
+    distinct: int | None = Field(None, exclude_if=_absent, description="Different values.", examples=[12])
+    values: ValueFacet | None = Field(
+        None,
+        exclude_if=_absent,
+        description="The most frequent ones; those of more than 200 characters are left out.",
+    )
+    range: NumberFacet | None = Field(None, exclude_if=_absent, description="Of numbers.")
+
+
+class FieldsResponse(BaseModel):
+    """What the catalogue's items have, and what they can be filtered by."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "index": "20261122-043012-1a2b3c",
+                    "items": 3,
+                    "fields": {
+                        "colour": {
+                            "type": "string",
+                            "missing": 0,
+                            "distinct": 2,
+                            "values": {"red": 2, "blue": 1},
+                        },
+                        "stock": {
+                            "type": "integer",
+                            "missing": 1,
+                            "distinct": 2,
+                            "range": {
+                                "min": 3,
+                                "max": 5,
+                                "buckets": [
+                                    {"gte": 3, "lt": 4, "count": 1},
+                                    {"gte": 4, "lte": 5, "count": 1},
+                                ],
+                            },
+                        },
+                        "sizes": {
+                            "type": "list",
+                            "of": "string",
+                            "missing": 1,
+                            "distinct": 2,
+                            "values": {"M": 2, "S": 1},
+                        },
+                    },
+                }
+            ]
+        }
+    )
+
+    index: str
+    items: int
+    fields: dict[str, FieldDescription] = Field(description="In the order of the catalogue's columns.")
 
 
 class ItemResponse(BaseModel):

@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="Origins whose pages may call search, compare, explain, items and images: "
+        description="Origins whose pages may call search, compare, explain, fields, items and images: "
         "a comma list, `*` for all.",
     )
     max_requests: int = Field(

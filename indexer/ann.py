@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -9,15 +10,19 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.batching import BatchedSearch, Found, Searchable
+from indexer.batching import BatchedSearch, Found
 from models.towers import Device
 
 SearchDevice = Literal["cpu", "cuda"]
+Rows = NDArray[np.bool_]
+"""(rows,) of each row, whether it is meant."""
 
 EXACT_UP_TO = 50_000
 """Pictures up to which every vector is compared: 2 ms a query on one core, at 512 dimensions."""
 RECALL_AT = 20
 LEAST_RECALL = 0.98
+LEAST_COMPARED = 2_500
+"""Rows that a search among some rows compares at least: of so many, none is left out."""
 _TRAINING_VECTORS_PER_LIST = 64
 _ROWS_AT_ONCE = 65_536
 _BYTES_ON_GPU = 4 << 30
@@ -49,17 +54,73 @@ class Neighbours:
 
     def __init__(self, index: Any) -> None:
         self._index = index
+        self._list_of = _lists(index) if isinstance(index, _faiss().IndexIVF) else None
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
     def search(self, queries: NDArray[np.float32], count: int) -> Found:
-        """(queries, count) scores, falling, and rows; rows are -1 where fewer were found.
+        """(queries, count) scores, falling, and rows; rows are -1 where fewer were found: an inverted file
+        visits its first ring alone.
 
         Safe to call from several threads.
         """
         scores, rows = self._index.search(np.ascontiguousarray(queries, dtype=np.float32), count)
         return scores, rows
+
+    def rings(self, query: NDArray[np.float32], passing: Rows | None = None) -> list[range]:
+        """In which order an inverted file is to be visited for `query` (dim,): ranges of its lists, the
+        nearest first, each four times as far as the one before. Exact indexes are one ring.
+
+        The first is what a search of all visits. Where only the rows that are `passing` (rows,) count, it is
+        as many lists as hold LEAST_COMPARED of them, or twice as many as a search of all compares: so few
+        rows are searched exactly, and many with no less recall, even where all of them lie far from the
+        query.
+        """
+        if self._list_of is None:
+            return [range(1)]
+        lists = int(self._index.nlist)
+        end = int(self._index.nprobe) if passing is None else self._visited(query, self._list_of, passing)
+        ends = [end]
+        while ends[-1] < lists:
+            ends.append(min(4 * ends[-1], lists))
+        return [range(start, end) for start, end in itertools.pairwise([0, *ends])]
+
+    def search_ring(
+        self, query: NDArray[np.float32], count: int, ring: range, passing: Rows | None = None
+    ) -> Found:
+        """The same as `search` for one query, of the rows that are `passing` in the lists of `ring`."""
+        if ring.start > 0:
+            passing = self._beyond(query, ring.start) & (True if passing is None else passing)
+        if passing is None:
+            return self.search(query[None], count)
+        faiss = _faiss()
+        selector = faiss.IDSelectorBitmap(np.packbits(passing, bitorder="little"))
+        if self._list_of is None:
+            parameters = faiss.SearchParameters(sel=selector)
+        else:
+            parameters = faiss.SearchParametersIVF(sel=selector, nprobe=ring.stop)
+        scores, rows = self._index.search(query[None], count, params=parameters)
+        return scores, rows
+
+    def _visited(self, query: NDArray[np.float32], list_of: NDArray[np.int32], passing: Rows) -> int:
+        """How many of a query's nearest lists hold as many passing rows as are to be compared."""
+        lists = int(self._index.nlist)
+        held = np.bincount(list_of, weights=passing, minlength=lists)
+        unfiltered = self._index.nprobe * len(self) / lists
+        short = np.cumsum(held[self._nearest_lists(query)]) < max(LEAST_COMPARED, 2 * unfiltered)
+        return min(int(short.sum()) + 1, lists)
+
+    def _beyond(self, query: NDArray[np.float32], start: int) -> Rows:
+        """The rows outside of the `start` lists nearest to the query."""
+        outside = np.ones(int(self._index.nlist), dtype=np.bool_)
+        outside[self._nearest_lists(query)[:start]] = False
+        rows: Rows = outside[self._list_of]
+        return rows
+
+    def _nearest_lists(self, query: NDArray[np.float32]) -> NDArray[np.int64]:
+        nearest: NDArray[np.int64] = self._index.quantizer.search(query[None], int(self._index.nlist))[1][0]
+        return nearest
 
     def write(self, path: Path) -> None:
         try:
@@ -85,8 +146,19 @@ class GpuNeighbours:
     def search(self, queries: NDArray[np.float32], count: int) -> Found:
         return (self._on_gpu if count <= self._most else self._on_cpu).search(queries, count)
 
+    def rings(self, query: NDArray[np.float32], passing: Rows | None = None) -> list[range]:
+        return self._on_cpu.rings(query, passing)
 
-def read(path: Path, device: SearchDevice = "cpu") -> Searchable:
+    def search_ring(
+        self, query: NDArray[np.float32], count: int, ring: range, passing: Rows | None = None
+    ) -> Found:
+        """Of some rows by the CPU, as FAISS selects none in an inverted file on a GPU."""
+        if passing is None and ring.start == 0:
+            return self.search(query[None], count)
+        return self._on_cpu.search_ring(query, count, ring, passing)
+
+
+def read(path: Path, device: SearchDevice = "cpu") -> Neighbours | GpuNeighbours:
     """Raises NoGpu where `device` is "cuda" and FAISS has none."""
     if device == "cuda":
         require_gpu()
@@ -105,6 +177,15 @@ def require_gpu() -> None:
             "the index is to be searched on a GPU, and FAISS sees none: on a host with CUDA install "
             "'vitrine[gpu]' in place of 'vitrine[cpu]', or set VITRINE_INDEX_DEVICE=cpu"
         )
+
+
+def _lists(inverted: Any) -> NDArray[np.int32]:
+    """(rows,) the list that each row is in."""
+    list_of = np.empty(inverted.ntotal, dtype=np.int32)
+    for one in range(inverted.nlist):
+        ids, length = inverted.invlists.get_ids(one), inverted.invlists.list_size(one)
+        list_of[_faiss().rev_swig_ptr(ids, length)] = one
+    return list_of
 
 
 def build(

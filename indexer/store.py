@@ -1,7 +1,7 @@
 """An index version on disk: an immutable folder that can be searched. Writing, publishing, opening, keeping.
 
     indexes/<version>/   manifest.json  vectors.npy  index.faiss  pictures.parquet  items.parquet
-                         quarantine.jsonl
+                         words.parquet  quarantine.jsonl
     indexes/current      a relative link to the version being served
 
 A version is written in a hidden folder beside the others, flushed to disk, renamed, and made current by
@@ -17,8 +17,9 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,9 +29,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from indexer import ann
+from indexer import ann, facets
 from indexer.ann import SearchDevice
+from indexer.columns import Columns, Mask
 from indexer.items import Value
+from indexer.lexical import Lexicon, index_texts
+from indexer.nearest import Hits, Nearest
 from indexer.source import Source
 from indexer.vectors import VectorRows
 
@@ -39,8 +43,9 @@ VECTORS = "vectors.npy"
 FAISS = "index.faiss"
 PICTURES = "pictures.parquet"
 ITEMS = "items.parquet"
+WORDS = "words.parquet"
 QUARANTINE = "quarantine.jsonl"
-FILES = (VECTORS, FAISS, PICTURES, ITEMS, QUARANTINE)
+FILES = (VECTORS, FAISS, PICTURES, ITEMS, WORDS, QUARANTINE)
 
 _JSON = {b"vitrine": b"json"}
 
@@ -83,14 +88,6 @@ class Manifest:
     files: dict[str, dict[str, int | str]]
 
 
-@dataclass(frozen=True)
-class Hits:
-    """Rows of items, best first, and their scores (cosine); equal scores are in catalogue order."""
-
-    rows: NDArray[np.int64]
-    scores: NDArray[np.float32]
-
-
 class IndexVersion:
     """One version, opened: searchable, and held against deletion until it is closed or forgotten.
 
@@ -111,6 +108,10 @@ class IndexVersion:
         self._ids: list[str] = self._items["id"].to_pylist()
         self._row_of = {item: row for row, item in enumerate(self._ids)}
         self._fields = self._items.drop_columns(["id"])
+        self.columns = Columns(self._fields, self.manifest.types, len(self._ids))
+        # A version that was written before there were such files has none.
+        written = WORDS in self.manifest.files
+        self.lexicon = Lexicon(pq.read_table(folder / WORDS), len(self._ids)) if written else None
         self._json = [field.name for field in self._fields.schema if field.metadata == _JSON]
         self._item_of: NDArray[np.int64] = self._pictures["item"].to_numpy()
         self._first = np.searchsorted(self._item_of, np.arange(len(self._ids) + 1))
@@ -126,6 +127,11 @@ class IndexVersion:
     @property
     def space(self) -> str:
         return self.manifest.space
+
+    @property
+    def exact(self) -> bool:
+        """Whether a search compares every vector."""
+        return bool(self.manifest.ann["exact"])
 
     def require_space(self, side: str, tower: str, space: str) -> None:
         """Raises SpaceMismatch unless the tower is of this index's space; `side` is "text" or "image"."""
@@ -160,6 +166,11 @@ class IndexVersion:
         kept = {name: value for name, value in fields.items() if value is not None}
         return kept | {name: json.loads(kept[name]) for name in self._json if name in kept}
 
+    @cached_property
+    def descriptions(self) -> dict[str, facets.Description]:
+        """What each field holds, over all items."""
+        return facets.describe(self.columns)
+
     def picture_rows(self, row: int) -> range:
         """The rows of vectors of this item's pictures, the first picture first."""
         return range(int(self._first[row]), int(self._first[row + 1]))
@@ -191,39 +202,47 @@ class IndexVersion:
         unit: NDArray[np.float32] = means / np.maximum(lengths, np.finfo(np.float32).tiny)
         return unit
 
-    def search(self, query: NDArray[np.float32], limit: int, *, without: int | None = None) -> Hits:
+    def first_pictures(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(rows, dim) the vectors of the first pictures of these items."""
+        return self.vectors[self._first[rows]].astype(np.float32)
+
+    def search(
+        self,
+        query: NDArray[np.float32],
+        limit: int,
+        *,
+        without: Collection[int] = (),
+        passing: Mask | None = None,
+    ) -> Hits:
         """The `limit` items whose best pictures are nearest to the unit vector `query` (dim,).
 
-        Exact where the index is exact, ties included. `without` leaves out one item's row.
+        Exact where the index is exact, ties included. `without` leaves out these rows of items; of items that
+        are not `passing` none is found, and of those as many as there are, up to the limit.
         """
-        wanted = limit + (without is not None)
-        pictures = len(self._neighbours)
-        count = min(pictures, 2 * wanted)
-        while True:
-            scores, found = self._neighbours.search(query[None], count)
-            items, best = self._best_pictures(scores[0], found[0])
-            # Pictures beyond the last found may tie with it, and theirs may be the earlier items.
-            settled = len(items) >= wanted and best[wanted - 1] > scores[0][-1]
-            exhausted = count == pictures or found[0][-1] < 0
-            if settled or exhausted:
-                break
-            count = min(pictures, 4 * count)
-        order = np.lexsort((items, -best))
-        items, best = items[order], best[order]
-        if without is not None:
-            kept = items != without
-            items, best = items[kept], best[kept]
-        return Hits(items[:limit], best[:limit])
+        found = self.nearest(query, without=without, passing=passing).first(limit)
+        return Hits(found.rows[:limit], found.scores[:limit])
 
-    def _best_pictures(
-        self, scores: NDArray[np.float32], found: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Items by their best pictures, best first."""
-        there = found >= 0
-        items, places = np.unique(self._item_of[found[there]], return_index=True)
-        best = scores[there][places]
-        order = np.argsort(-best, kind="stable")
-        return items[order], best[order]
+    def nearest(
+        self,
+        query: NDArray[np.float32],
+        *,
+        without: Collection[int] = (),
+        passing: Mask | None = None,
+    ) -> Nearest:
+        """The same for who does not know yet how many it takes."""
+        return Nearest(self._neighbours, self.vectors, self._item_of, query, passing=passing, without=without)
+
+    def cosines(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(rows,) of each of these items, that of its best picture and the unit vector `query` (dim,)."""
+        if not len(rows):
+            return np.empty(0, dtype=np.float32)
+        counts = self._first[rows + 1] - self._first[rows]
+        starts = np.cumsum(counts) - counts
+        pictures = np.arange(counts.sum()) + np.repeat(self._first[rows] - starts, counts)
+        # Not by BLAS, which would take all cores for so little, and wait for them.
+        scores = np.einsum("ij,j->i", self.vectors[pictures].astype(np.float32), query)
+        best: NDArray[np.float32] = np.maximum.reduceat(scores, starts)
+        return best
 
 
 def indexes(home: Path) -> Path:
@@ -327,10 +346,12 @@ class Staging:
     def write_items(
         self, ids: Sequence[str], fields: Sequence[dict[str, Value]], types: dict[str, str]
     ) -> None:
+        """And the words of their texts."""
         columns = [_column(name, kind, [row.get(name) for row in fields]) for name, kind in types.items()]
         schema = pa.schema([pa.field("id", pa.string()), *(field for field, _ in columns)])
         arrays = [pa.array(ids, type=pa.string()), *(array for _, array in columns)]
         pq.write_table(pa.table(arrays, schema=schema), self.folder / ITEMS)
+        pq.write_table(index_texts(ids, fields), self.folder / WORDS)
 
     def write_pictures(self, items: Sequence[int], sources: Sequence[Source], hashes: Sequence[str]) -> None:
         """One row per vector, in the same order; `items` are rows of items, rising."""

@@ -25,7 +25,8 @@ def search(
     home: Home = None,
 ) -> None:
     """Searches the current index."""
-    from app.engine import Engine, TextTerm
+    from app.engine import Engine
+    from app.query import Search, TextTerm
     from app.routes.search import respond
     from app.schemas import SearchRequest
 
@@ -35,7 +36,7 @@ def search(
     engine = Engine(settings.home, device=settings.device, runtime=settings.runtime)
     engine.refresh()
     started = time.perf_counter()
-    answer = engine.search([TextTerm(str(request.query))], limit=limit, text_tower=text_tower)
+    answer = engine.search([TextTerm(str(request.query))], Search(limit=limit, text_tower=text_tower))
     if as_json:
         print(respond(answer, started).model_dump_json(indent=2))
         return

@@ -117,7 +117,7 @@ def _either(member: str, whole: type[BaseModel], options: type[BaseModel]) -> di
         "properties": {
             member: {
                 "type": "string",
-                "contentMediaType": "application/octet-stream",
+                "format": "binary",
                 "description": f"JSONL, or CSV where its name ends in .csv; {MAX_UPLOAD:,} bytes at most.",
             },
             "options": {

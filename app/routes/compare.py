@@ -10,8 +10,8 @@ from fastapi import APIRouter, Query
 
 from app import schemas
 from app.dependencies import EngineDep
-from app.engine import TextTerm
 from app.problems import documented
+from app.query import Search, TextTerm
 from app.routes.search import respond
 
 router = APIRouter(tags=["search"])
@@ -24,8 +24,8 @@ def compare(query: Annotated[schemas.CompareQuery, Query()], engine: EngineDep) 
 
     def answer(tower: str) -> schemas.SearchResponse:
         started = time.perf_counter()
-        terms = [TextTerm(query.q)]
-        return respond(engine.search(terms, limit=query.limit, text_tower=tower, served=served), started)
+        asked = Search(limit=query.limit, text_tower=tower)
+        return respond(engine.search([TextTerm(query.q)], asked, served), started)
 
     a, b = answer(query.a), answer(query.b)
     changes = rank_changes([hit.id for hit in a.hits], [hit.id for hit in b.hits])

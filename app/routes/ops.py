@@ -7,8 +7,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from app import schemas
 from app.dependencies import EngineDep, WatcherDep
-from app.engine import KNOWN_QUERY, TextTerm
 from app.problems import documented
+from app.query import Search, TextTerm
+from app.tower_cache import KNOWN_QUERY
 
 router = APIRouter(tags=["operations"])
 
@@ -24,7 +25,7 @@ def livez(watcher: WatcherDep) -> schemas.Liveness:
 def readyz(engine: EngineDep) -> schemas.Readiness:
     """The towers are warm, an index is loaded, and a known query is answered; 503 before."""
     served = engine.served
-    engine.search([TextTerm(KNOWN_QUERY)], limit=1)
+    engine.search([TextTerm(KNOWN_QUERY)], Search(limit=1))
     return schemas.Readiness(
         index=served.index.version, text_tower=served.encoder.tower.id, items=len(served.index)
     )

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import time
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Query
 
 from app import schemas
-from app.dependencies import EngineDep, ImagesDep, NoParameters
-from app.engine import Answer, ItemTerm, PictureTerm, Term, TextTerm
+from app.answer import Answer, Interpreted, Listed
+from app.dependencies import FIELDS_ONCE, EngineDep, ImagesDep, NoParameters
 from app.problems import UploadTooLarge, documented
+from app.query import ItemTerm, PictureTerm, Search, Term, TextTerm
+from indexer.facets import Facet
 from models.pictures import MAX_BYTES
 
 router = APIRouter(tags=["search"])
+_OPTIONS = {member.name for member in dataclasses.fields(Search)}
 
 
 @router.get("/search", summary="Search by words", responses=documented(404, 409, 422, 429, 503))
@@ -22,7 +27,7 @@ def search_from_url(
     query: Annotated[schemas.SearchQuery, Query()], engine: EngineDep
 ) -> schemas.SearchResponse:
     """The same as POST /search with a plain text, for a browser."""
-    return _search(engine, [TextTerm(query.q)], query, query.text_tower, time.perf_counter())
+    return _search(engine, [TextTerm(query.q)], query, time.perf_counter())
 
 
 @router.post(
@@ -36,12 +41,13 @@ def search(request: schemas.SearchRequest, _: NoParameters, engine: EngineDep) -
         terms: list[Term] = [TextTerm(request.query)]
     else:
         terms = [_term(term) for term in request.query]
-    return _search(engine, terms, request, request.text_tower, time.perf_counter())
+    return _search(engine, terms, request, time.perf_counter())
 
 
 @router.post(
     "/search/image",
     summary="Search by a picture, alone or with words",
+    dependencies=[FIELDS_ONCE],
     responses=documented(404, 408, 409, 413, 422, 429, 503),
 )
 def search_by_picture(
@@ -55,10 +61,10 @@ def search_by_picture(
     data = request.file.file.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise UploadTooLarge(f"the picture is larger than the limit of {MAX_BYTES:,} bytes")
-    terms: list[Term] = [PictureTerm(images.decode(data))]
+    terms: list[Term] = [PictureTerm(images.decode(data), hashlib.sha256(data).hexdigest())]
     if request.text is not None:
         terms.append(TextTerm(request.text, request.weight))
-    return _search(engine, terms, request, request.text_tower, started)
+    return _search(engine, terms, request, started)
 
 
 def _term(term: schemas.Text | schemas.ItemReference) -> Term:
@@ -68,16 +74,22 @@ def _term(term: schemas.Text | schemas.ItemReference) -> Term:
 
 
 def _search(
-    engine: EngineDep, terms: list[Term], page: schemas.Page, text_tower: str | None, started: float
+    engine: EngineDep, terms: list[Term], request: schemas.CursorPage, started: float
 ) -> schemas.SearchResponse:
-    answer = engine.search(terms, limit=page.limit, offset=page.offset, text_tower=text_tower)
-    return respond(answer, started)
+    # What a request leaves null is as if it had not been said.
+    said = {name: value for name, value in request if name in _OPTIONS and value is not None}
+    return respond(engine.search(terms, Search(**said)), started)
 
 
 def respond(answer: Answer, started: float) -> schemas.SearchResponse:
     """The body for an answer to a request that began at `started` (of time.perf_counter)."""
     hits = [
-        schemas.Hit(id=hit.id, score=round(hit.score, 6), image=image_url(hit.id), fields=hit.fields)
+        schemas.Hit(
+            **_listed(hit),
+            relevance=None if hit.relevance is None else round(hit.relevance, 6),
+            variants=[schemas.ListedItem(**_listed(one)) for one in hit.variants],
+            duplicates=[schemas.ListedItem(**_listed(one)) for one in hit.duplicates],
+        )
         for hit in answer.hits
     ]
     took = schemas.Took(
@@ -85,9 +97,50 @@ def respond(answer: Answer, started: float) -> schemas.SearchResponse:
         search=_milliseconds(answer.search_seconds),
         total=_milliseconds(time.perf_counter() - started),
     )
+    counted = answer.facets
     return schemas.SearchResponse(
-        hits=hits, total=answer.total, index=answer.index, text_tower=answer.text_tower, took_ms=took
+        hits=hits,
+        total=answer.total,
+        facets=None if counted is None else {name: facet(found) for name, found in counted.items()},
+        facets_over=None if counted is None else answer.facets_over,
+        index=answer.index,
+        text_tower=answer.text_tower,
+        interpreted=_interpretation(answer.interpreted),
+        next=answer.next,
+        took_ms=took,
     )
+
+
+def _interpretation(found: Interpreted) -> schemas.Interpretation | None:
+    if not any(isinstance(term, TextTerm) for term in found.asked):
+        return None
+    texts = [
+        schemas.WeightedText(text=term.text, weight=term.weight)
+        for term in found.terms
+        if isinstance(term, TextTerm)
+    ]
+    return schemas.Interpretation(terms=texts, excluded=list(found.excluded), normalised=found.normalised)
+
+
+def _listed(item: Listed) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "score": round(item.score, 6),
+        "image": image_url(item.id),
+        "fields": item.fields,
+    }
+
+
+def facet(found: Facet) -> dict[str, int] | schemas.NumberFacet:
+    """The body for a facet."""
+    if isinstance(found, dict):
+        return found
+    last = len(found.buckets) - 1
+    buckets = [
+        schemas.Bucket(gte=one.start, **{"lte" if place == last else "lt": one.end}, count=one.count)
+        for place, one in enumerate(found.buckets)
+    ]
+    return schemas.NumberFacet(min=found.min, max=found.max, buckets=buckets)
 
 
 def image_url(item: str, picture: int = 0) -> str:

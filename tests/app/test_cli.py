@@ -24,8 +24,9 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from app.cli import main
-from app.engine import Engine, TextTerm
+from app.engine import Engine
 from app.evaluation import attributes_of
+from app.query import Search, TextTerm
 from app.tables import by_language
 from indexer.store import builder_lock, current_version, open_current
 from models.cards import read_card
@@ -205,7 +206,7 @@ def queries(home: Path, tmp_path: Path) -> Path:
     engine.refresh()
 
     def found(query: str, rank: int) -> str:
-        return engine.search([TextTerm(query)], limit=20).hits[rank - 1].id
+        return engine.search([TextTerm(query)], Search(limit=20)).hits[rank - 1].id
 
     rows = [
         ("rotes Kleid", found("rotes Kleid", 1)),

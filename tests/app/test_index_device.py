@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.engine import Engine, TextTerm
+from app.engine import Engine
+from app.query import Search, TextTerm
 from indexer import ann
 from indexer.build import BuildConfig, build
 from tests.conftest import quiet
@@ -37,13 +38,13 @@ def test_a_new_version_takes_the_place_of_the_old_one_there(home: Path, drawn: P
     for one in (engine, plain):
         one.refresh()
     asked = [TextTerm("rotes Kleid")]
-    assert engine.search(asked, limit=5).hits == plain.search(asked, limit=5).hits
+    assert engine.search(asked, Search(limit=5)).hits == plain.search(asked, Search(limit=5)).hits
     old = engine.served.index._neighbours
     assert isinstance(old, ann.GpuNeighbours)
     thread = old._on_gpu._thread
     build(folder, BuildConfig(drawn, device="cpu"), quiet)
     engine.refresh()
-    assert engine.search(asked, limit=5).hits == plain.search(asked, limit=5).hits
+    assert engine.search(asked, Search(limit=5)).hits == plain.search(asked, Search(limit=5)).hits
     assert thread.is_alive()
     del old
     gc.collect()

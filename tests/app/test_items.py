@@ -138,7 +138,8 @@ def test_any_id_is_reached_percent_encoded(odd_client: TestClient, name: str) ->
 
 def test_the_links_of_an_answer_lead_to_the_items_pictures(odd_client: TestClient) -> None:
     """A hit's `image` can be used as it stands."""
-    hits = odd_client.get("/search?q=Kleid&limit=100").json()["hits"]
+    alike = {"query": "Kleid", "limit": 100, "fold_duplicates": False}
+    hits = odd_client.post("/search", json=alike).json()["hits"]
     assert {hit["id"] for hit in hits} == {*ODD_IDS, "many/3"}
     for hit in hits:
         assert odd_client.get(hit["image"]).status_code == 200, hit
@@ -179,7 +180,8 @@ def test_an_items_best_picture_counts(odd_client: TestClient) -> None:
     for colour in COLOURS:
         file = io.BytesIO()
         Image.new("RGB", (32, 32), colour).save(file, "PNG")
-        body = odd_client.post("/search/image", files={"file": file.getvalue()}, data={"limit": "100"}).json()
+        alike = {"limit": "100", "fold_duplicates": "false"}
+        body = odd_client.post("/search/image", files={"file": file.getvalue()}, data=alike).json()
         scores = {hit["id"]: hit["score"] for hit in body["hits"]}
         assert scores["many/3"] == pytest.approx(1, abs=1e-3)
         assert len(body["hits"]) == len(scores) == body["total"] == len(ODD_IDS) + 1

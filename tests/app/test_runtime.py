@@ -18,10 +18,11 @@ from fastapi.testclient import TestClient
 from app import main as wiring
 from app.cli import main
 from app.commands.options import Device, Runtime, settings_of
-from app.engine import Engine, TextTerm
+from app.engine import Engine
 from app.evaluation import measure
 from app.jobs import Jobs
 from app.main import create_app
+from app.query import Search, TextTerm
 from app.settings import Settings
 from app.work import HANDLERS
 from app.worker import Context
@@ -53,7 +54,7 @@ def test_another_runtime_finds_what_torch_finds(exported: Path) -> None:
     rough, exact = served_by(exported, "onnx-int8"), served_by(exported, "torch")
     assert isinstance(rough.served.encoder.tower, OnnxText)
     for query in QUERIES:
-        answers = [engine.search([TextTerm(query)], limit=1) for engine in (rough, exact)]
+        answers = [engine.search([TextTerm(query)], Search(limit=1)) for engine in (rough, exact)]
         assert answers[0].hits[0].id == answers[1].hits[0].id
         assert answers[0].hits[0].score == pytest.approx(answers[1].hits[0].score, abs=0.02)
         assert answers[0].text_tower == answers[1].text_tower == "base"

@@ -105,13 +105,13 @@ def test_get_and_post_give_the_same_hits(client: TestClient) -> None:
 def test_the_body_is_the_designs(client: TestClient, index: IndexVersion) -> None:
     """Exactly the members of the design, each of its type."""
     body = client.post("/search", json={"query": "rotes Kleid", "limit": 3}).json()
-    assert body.keys() == {"hits", "total", "index", "text_tower", "took_ms"}
+    assert body.keys() == {"hits", "total", "interpreted", "index", "text_tower", "next", "took_ms"}
     assert body["took_ms"].keys() == {"encode", "search", "total"}
     assert all(value >= 0 for value in body["took_ms"].values())
     assert (body["total"], body["index"], body["text_tower"]) == (DRAWN_ITEMS, index.version, "base")
     assert len(body["hits"]) == 3
     for hit in body["hits"]:
-        assert hit.keys() == {"id", "score", "image", "fields"}
+        assert hit.keys() == {"id", "score", "image", "fields", "relevance"}
         assert hit["image"] == f"/images/{hit['id']}"
         assert -1 <= hit["score"] <= 1
         assert isinstance(hit["fields"]["title"], str)
@@ -169,8 +169,9 @@ def test_odd_texts_are_answered(client: TestClient, text: str) -> None:
 
 
 def test_a_text_scores_by_its_cosine(client: TestClient, index: IndexVersion, tower: TextTower) -> None:
-    """A plain query's scores are the tower's vector times the index's vectors."""
-    response = client.post("/search", json={"query": "blaue Jeans", "limit": 62})
+    """A plain query's scores are the tower's vector times the index's vectors; they are its order too, where
+    words have no weight."""
+    response = client.post("/search", json={"query": "blaue Jeans", "limit": 62, "lexical": 0})
     assert_ranked_by(response, scores(index, tower.encode(["blaue Jeans"])[0]))
 
 
@@ -186,7 +187,10 @@ def test_weighted_terms_are_summed(client: TestClient, index: IndexVersion, towe
     assert row is not None
     item = unit(index.vectors[row].astype(np.float32))
     expected = scores(index, unit(dress - 0.5 * flowers + 0.3 * item))
-    assert_ranked_by(client.post("/search", json={"query": terms, "limit": 62}), expected)
+    del expected["demo-0003"]
+    response = client.post("/search", json={"query": terms, "limit": 62, "lexical": 0})
+    assert len(response.json()["hits"]) == len(expected)
+    assert_ranked_by(response, expected)
 
 
 def test_a_single_term_is_a_plain_query(client: TestClient) -> None:
@@ -196,12 +200,36 @@ def test_a_single_term_is_a_plain_query(client: TestClient) -> None:
     assert [hit["id"] for hit in weighted] == [hit["id"] for hit in plain]
 
 
-def test_an_item_alone_finds_itself_with_score_1(client: TestClient) -> None:
-    """An item term needs no text, so no text tower is named."""
-    body = client.post("/search", json={"query": [{"item": "demo-0010"}], "limit": 1}).json()
-    assert body["hits"][0]["id"] == "demo-0010"
-    assert body["hits"][0]["score"] == pytest.approx(1, abs=1e-3)
-    assert body["text_tower"] is None
+def test_several_items_find_what_is_like_all_of_them(client: TestClient, index: IndexVersion) -> None:
+    """The sum of three items less half a fourth finds the nearest to it, and none of the three; there is no
+    text, so no text tower is named."""
+    items = ["demo-0010", "demo-0020", "demo-0030"]
+    vectors = [
+        index.item_vector(row) for item in [*items, "demo-0040"] if (row := index.row(item)) is not None
+    ]
+    expected = scores(index, unit(vectors[0] + vectors[1] + vectors[2] - 0.5 * vectors[3]))
+    for item in items:
+        del expected[item]
+    terms = [{"item": item} for item in items] + [{"item": "demo-0040", "weight": -0.5}]
+    response = client.post("/search", json={"query": terms, "limit": DRAWN_ITEMS})
+    assert_ranked_by(response, expected)
+    body = response.json()
+    assert {hit["id"] for hit in body["hits"]} == expected.keys()
+    assert (body["total"], body["text_tower"]) == (DRAWN_ITEMS - 3, None)
+
+
+def test_one_item_finds_what_is_similar_to_it(client: TestClient) -> None:
+    """The same hits as GET /items/{id}/similar; where a filter leaves the item out anyway, it is not counted
+    twice."""
+    similar = client.get("/items/demo-0010/similar", params={"limit": 7}).json()
+    body = client.post("/search", json={"query": [{"item": "demo-0010"}], "limit": 7}).json()
+    assert (body["hits"], body["total"]) == (similar["hits"], similar["total"])
+    colour = client.get("/items/demo-0010").json()["fields"]["colour"]
+    totals = [
+        client.post("/search", json={"query": [{"item": "demo-0010"}], "filter": filter}).json()["total"]
+        for filter in ({"colour": colour}, {"colour": {"not": colour}})
+    ]
+    assert sum(totals) == DRAWN_ITEMS - 1
 
 
 @pytest.mark.parametrize(
@@ -257,10 +285,18 @@ def test_a_tower_that_is_not_registered_is_not_found(client: TestClient, tower: 
         ({"query": [{"text": " "}]}, "query_empty"),
         ({"query": "x" * 1001}, "query_too_long"),
         ({"query": [{"text": "x" * 1001}]}, "query_too_long"),
-        ({"query": "a", "filter": {"price": {"lte": 50}}}, "unknown_field"),
-        ({"query": "a", "facets": ["colour"]}, "unknown_field"),
-        ({"query": "a", "collapse": "product"}, "unknown_field"),
-        ({"query": "a", "filter": None}, "unknown_field"),
+        ({"query": "a", "collapse": "brand"}, "unknown_field"),
+        ({"query": "a", "collapse": "sizes"}, "unknown_field"),
+        ({"query": "a", "collapse": ["product"]}, "bad_value"),
+        ({"query": "a", "fold_duplicates": None}, "bad_value"),
+        ({"query": "a", "diversity": 1.1}, "bad_value"),
+        ({"query": "a", "filter": {"color": "red"}}, "unknown_field"),
+        ({"query": "a", "filter": {"price": "cheap"}}, "bad_value"),
+        ({"query": "a", "cursor": ""}, "bad_value"),
+        ({"query": "a", "cursor": "x"}, "bad_value"),
+        ({"query": "a", "cursor": "é"}, "bad_value"),
+        ({"query": "a", "cursor": "A" * 24}, "bad_value"),
+        ({"query": "a", "min_relevance": 1.1}, "bad_value"),
         ({"query": [{"text": "a", "wieght": 1}]}, "unknown_field"),
         ({"query": [{"text": "a", "item": "demo-0001"}]}, "unknown_field"),
         ({}, "bad_value"),
@@ -387,6 +423,14 @@ def test_a_picture_with_words_is_their_weighted_sum(
     assert response.json()["text_tower"] == "base"
 
 
+def test_a_form_that_names_a_field_twice_is_refused(client: TestClient, first_picture: bytes) -> None:
+    """Which of the two is meant cannot be told."""
+    form = {"text": ["rot", "blau"], "limit": "3"}
+    response = client.post("/search/image", files={"file": first_picture}, data=form)
+    assert_problem(response, 422, "bad_value")
+    assert "text: it is there more than once" in response.json()["detail"]
+
+
 def test_words_of_weight_0_leave_the_picture_alone(client: TestClient, first_picture: bytes) -> None:
     """They add nothing to the sum."""
     files = {"file": first_picture}
@@ -458,8 +502,10 @@ def test_a_picture_of_10_mb_is_read(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("form", "code"),
     [
-        ({"filter": "{}"}, "unknown_field"),
-        ({"facets": "colour"}, "unknown_field"),
+        ({"filter": "x"}, "bad_value"),
+        ({"facets": "colour"}, "bad_value"),
+        ({"facets": '["color"]'}, "unknown_field"),
+        ({"collapse": "brand"}, "unknown_field"),
         ({"text": "  "}, "query_empty"),
         ({"text": "x" * 1001}, "query_too_long"),
         ({"text": "a", "weight": "3"}, "bad_value"),

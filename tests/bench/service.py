@@ -16,12 +16,9 @@ from urllib.parse import quote
 
 import numpy as np
 
-from indexer import ann, store
 from indexer.items import Value
-from indexer.source import Source
-from models.bundled import SHIPPED
-from models.registry import Registry, register_bundled
 from tests.bench.phrases import distinct
+from tests.shops import publish_shop
 
 _ITEMS, _DIM = 20_000, 512
 _CONNECTIONS = 16
@@ -55,37 +52,14 @@ def measure() -> Iterator[tuple[str, str]]:
 
 def _write_index(home: Path) -> None:
     """20,000 items of random vectors: their values change nothing about the time."""
-    card = register_bundled(Registry(home), SHIPPED)
     vectors = np.random.default_rng(0).standard_normal((_ITEMS, _DIM)).astype(np.float32)
     vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
-    with store.builder_lock(home):
-        staging = store.Staging(home, "bench")
-        types = {"title": "string", "price": "number", "colour": "string", "in_stock": "boolean"}
-        fields: list[dict[str, Value]] = [
-            {"title": f"Artikel {row}", "price": row / 100, "colour": "rot", "in_stock": True}
-            for row in range(_ITEMS)
-        ]
-        staging.write_items([f"item-{row}" for row in range(_ITEMS)], fields, types)
-        staging.write_pictures(range(_ITEMS), [Source("/none")] * _ITEMS, ["0" * 64] * _ITEMS)
-        staging.write_quarantine([])
-        neighbours, description = ann.build(vectors, lambda: vectors[:1].astype(np.float32))
-        written = staging.vector_rows(_DIM)
-        for vector in vectors:
-            written.add("0" * 64, vector)
-        written.finish()
-        staging.write_neighbours(neighbours)
-        staging.publish(
-            created="",
-            image_tower="bundled",
-            space=card.space,
-            dim=_DIM,
-            items=_ITEMS,
-            pictures=_ITEMS,
-            quarantined=0,
-            catalogue={},
-            types=types,
-            ann=description,
-        )
+    types = {"title": "string", "price": "number", "colour": "string", "in_stock": "boolean"}
+    fields: list[dict[str, Value]] = [
+        {"title": f"Artikel {row}", "price": row / 100, "colour": "rot", "in_stock": True}
+        for row in range(_ITEMS)
+    ]
+    publish_shop(home, vectors, range(_ITEMS), fields, types)
 
 
 def port_of(process: subprocess.Popen[str]) -> int:

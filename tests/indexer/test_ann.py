@@ -127,6 +127,80 @@ def test_it_is_read_as_it_was_written(
     assert np.array_equal(rows, rows_again)
 
 
+@pytest.mark.parametrize("limit", [2_000, 50_000])
+@pytest.mark.parametrize("share", [0.002, 0.05, 0.9])
+def test_only_passing_rows_are_found(
+    limit: int,
+    share: float,
+    clustered: tuple[NDArray[np.float16], NDArray[np.float32]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of either type an index compares fewer than LEAST_COMPARED passing rows exactly, and says where there
+    are no more of them."""
+    monkeypatch.setattr(ann, "EXACT_UP_TO", limit)
+    vectors, queries = clustered
+    neighbours, _ = ann.build(vectors, lambda: queries)
+    passing = np.random.default_rng(1).random(ROWS) < share
+    expected, _ = nearest(vectors[passing], queries, 20)
+    there = expected.shape[1]
+    for query, best in zip(queries, expected, strict=True):
+        scores, rows = neighbours.search_ring(query, 20, neighbours.rings(query, passing)[0], passing)
+        assert passing[rows[0, :there]].all()
+        assert np.allclose(scores[0, :there], best, atol=1e-5)
+        assert (rows[0, there:] == -1).all()
+    nothing = np.zeros(ROWS, bool)
+    assert (neighbours.search_ring(query, 20, neighbours.rings(query, nothing)[0], nothing)[1] == -1).all()
+
+
+@pytest.fixture
+def few_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An inverted file of 4,000 vectors that a search among some rows does not visit whole."""
+    monkeypatch.setattr(ann, "EXACT_UP_TO", 2_000)
+    monkeypatch.setattr(ann, "LEAST_COMPARED", 200)
+
+
+@pytest.mark.usefixtures("few_compared")
+@pytest.mark.parametrize("kind", ["any half", "any tenth", "the other side"])
+def test_among_many_passing_rows_recall_is_kept(
+    kind: str, clustered: tuple[NDArray[np.float16], NDArray[np.float32]]
+) -> None:
+    """0.98 and more, even where all that passes lies across a plane, so that the lists around the query hold
+    little of it."""
+    vectors, queries = clustered
+    neighbours, _ = ann.build(vectors, lambda: queries)
+    random = np.random.default_rng(1)
+    chance, plane = random.random(ROWS), random.normal(size=DIM)
+    recalls = []
+    for query in queries:
+        across = (vectors @ plane > 0) != (query @ plane > 0)
+        passing = {"any half": chance < 0.5, "any tenth": chance < 0.1, "the other side": across}[kind]
+        found = neighbours.search_ring(query, 20, neighbours.rings(query, passing)[0], passing)[1]
+        scores = vectors.astype(np.float32) @ query
+        truth = np.argsort(np.where(passing, -scores, 2), kind="stable")[None, :20]
+        assert passing[found].all()
+        recalls.append(recall(found, truth))
+    assert np.mean(recalls) >= 0.98
+
+
+@pytest.mark.usefixtures("few_compared")
+@pytest.mark.parametrize("share", [None, 0.5])
+def test_the_rings_around_a_query_hold_every_row_once(
+    share: float | None, clustered: tuple[NDArray[np.float16], NDArray[np.float32]]
+) -> None:
+    """However few lists are visited for twenty: with a filter and without one. A ring begins where the one
+    before it ends."""
+    vectors, queries = clustered
+    neighbours, _ = ann.build(vectors, lambda: queries)
+    passing = None if share is None else np.random.default_rng(1).random(ROWS) < share
+    for query in queries[:5]:
+        rings = neighbours.rings(query, passing)
+        assert len(rings) > 1
+        found = [neighbours.search_ring(query, ROWS, ring, passing)[1][0] for ring in rings]
+        rows = np.concatenate(found)
+        everything = np.arange(ROWS) if passing is None else np.flatnonzero(passing)
+        assert np.array_equal(np.sort(rows[rows >= 0]), everything)
+
+
 def test_fewer_vectors_than_asked_for() -> None:
     """Two vectors fill two of three places, best first; the third row is -1."""
     vectors = np.eye(2, 8, dtype=np.float16)

@@ -321,3 +321,19 @@ def test_progress_is_told_picture_by_picture(shop: Shop) -> None:
         *(Progress("embedding", done, 4) for done in range(1, 5)),
         Progress("publishing", 4, 4),
     ]
+
+
+def test_words_are_written_again_with_the_fields(tmp_path: Path) -> None:
+    """A new title is found at once, the old one no more; the vectors stay the same file."""
+    shop = Shop(tmp_path)
+    before = shop.build().manifest.version
+    shop.rows["red"]["title"] = "Feuerwehrmütze"
+    built = shop.build()
+    index = open_current(shop.home)
+    assert built.embedded == 0
+    assert index.lexicon is not None
+    assert index.lexicon.named("feuerwehrmuetze") == [index.row("red")]
+    assert not index.lexicon.scores("Feuerwehr").any()
+    assert index.lexicon.scores("Feuerwehrmützen").argmax() == index.row("red")
+    old, new = (indexes(shop.home) / version / "vectors.npy" for version in (before, index.version))
+    assert old.samefile(new)
