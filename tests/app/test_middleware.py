@@ -179,6 +179,7 @@ def test_an_unexpected_failure_is_a_problem_with_the_same_headers(home: Path) ->
 PUBLIC = [
     "/search?q=Hose",
     "/explain?q=Hose",
+    "/fields",
     "/compare?q=Hose&a=base&b=base",
     "/items/demo-0001",
     "/items/demo-0001/similar",

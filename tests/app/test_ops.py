@@ -57,6 +57,7 @@ def test_before_the_first_index_nothing_can_be_searched(tmp_path: Path) -> None:
     requests = [
         ("GET", "/readyz"),
         ("GET", "/search?q=Hose"),
+        ("GET", "/fields"),
         ("GET", "/items/demo-0001"),
         ("GET", "/items/demo-0001/similar"),
         ("GET", "/images/demo-0001"),
@@ -157,9 +158,11 @@ def test_the_document_lists_exactly_what_there_is(document: dict[str, Any]) -> N
     assert operations == {
         ("/compare", "get"),
         ("/explain", "get"),
+        ("/fields", "get"),
         ("/search", "get"),
         ("/search", "post"),
         ("/search/image", "post"),
+        ("/v1/embeddings", "post"),
         ("/items/{id}", "get"),
         ("/items/{id}/similar", "get"),
         ("/images/{id}", "get"),
@@ -241,7 +244,7 @@ def test_the_documents_examples_of_get_work(client: TestClient, document: dict[s
         if answer.headers["content-type"] == "application/json":
             assert_conforms(document, operation, answer.json())
         tried.append(url)
-    assert len(tried) == 9
+    assert len(tried) == 10
 
 
 def test_the_documents_examples_of_bodies_work(client: TestClient, document: dict[str, Any]) -> None:
