@@ -3,8 +3,6 @@
 export const PAGE = 24;
 /** Hits on each side of a comparison. */
 export const SIDE = 12;
-/** The service answers no deeper than this: offset + limit ≤ 1,000. */
-export const DEPTH = 1000;
 
 /** A refusal by the service (problem+json), or by the network (`code` is "offline"). */
 export class Problem extends Error {
@@ -31,7 +29,7 @@ export async function ask(url, options) {
   throw new Problem(body?.code ?? `http_${response.status}`, body?.detail ?? body?.title);
 }
 
-async function call(url, options) {
+async function call(url, options = {}) {
   const response = await ask(url, options);
   const body = await response.json().catch(() => null);
   options.signal?.throwIfAborted();
@@ -42,22 +40,25 @@ async function call(url, options) {
 const itemUrl = (id) => `/items/${encodeURIComponent(id)}`;
 
 /**
- * Asks for one page of hits.
- * @param {{words?: string, picture?: Blob, similar?: string}} view what is looked for
+ * Asks for hits.
+ * @param {object} request as POST /search takes it; with a `file`, as POST /search/image does
  */
-export function search(view, { offset = 0, limit = Math.min(PAGE, DEPTH - offset), signal } = {}) {
-  if (view.picture) {
-    const body = new FormData();
-    body.set("file", view.picture, view.picture.name ?? "picture");
-    if (view.words) body.set("text", view.words);
-    body.set("limit", limit);
-    body.set("offset", offset);
-    return call("/search/image", { method: "POST", body, signal });
+export function search({ file, ...members }, { signal } = {}) {
+  if (!file) {
+    const headers = { "Content-Type": "application/json" };
+    return call("/search", { method: "POST", headers, body: JSON.stringify(members), signal });
   }
-  const range = new URLSearchParams({ limit, offset });
-  if (view.similar) return call(`${itemUrl(view.similar)}/similar?${range}`, { signal });
-  return call(`/search?${new URLSearchParams({ q: view.words })}&${range}`, { signal });
+  const body = new FormData();
+  body.set("file", file, file.name ?? "picture");
+  for (const [name, value] of Object.entries(members)) {
+    if (value === undefined) continue;
+    body.set(name, typeof value === "object" ? JSON.stringify(value) : value);
+  }
+  return call("/search/image", { method: "POST", body, signal });
 }
+
+/** What the catalogue's items have. Not tied to a search: whatever is looked for, it will be needed. */
+export const fields = () => call("/fields");
 
 /** The item with all its pictures. */
 export const item = (id, { signal } = {}) => call(itemUrl(id), { signal });

@@ -1,5 +1,6 @@
 // Two models' answers to the same words, side by side.
 
+import { write } from "./address.js";
 import { make } from "./element.js";
 import * as grid from "./grid.js";
 import { text } from "./texts.js";
@@ -7,7 +8,7 @@ import { text } from "./texts.js";
 const SIDES = ["a", "b"];
 const SIZES = "(min-width: 64rem) 14vw, (min-width: 40rem) 22vw, 44vw";
 
-export const compareUrl = (words, { a = "", b = "" } = {}) => `/?${new URLSearchParams({ q: words, a, b })}`;
+export const compareUrl = (words, { a = "", b = "" } = {}) => write({ words, compare: { a, b } });
 
 /** The lists of hits, left and right. */
 export const lists = (panel) => [...panel.querySelectorAll(".grid")];

@@ -1,7 +1,8 @@
-// The start page's example queries, each with the first picture that it finds.
+// The start page's example queries, each with the first picture that it finds; those that find nothing go.
 
-import * as api from "./api.js";
+import { show } from "./api.js";
 import { make, picture } from "./element.js";
+import { first } from "./request.js";
 import { text } from "./texts.js";
 
 /** Lists the queries at once; pictures follow, and where none can be had the words stand alone. */
@@ -14,11 +15,12 @@ export async function fill(list, signal) {
   list.replaceChildren(...cards.map(({ li }) => li));
   list.classList.remove("bare");
   try {
-    for (const { words, tile } of cards) {
-      const { hits } = await api.search({ words }, { limit: 1, signal });
-      if (!hits[0]?.image) continue;
+    for (const { words, tile, li } of cards) {
+      const hit = await first(words, { signal });
+      if (!hit) li.remove();
+      if (!hit?.image) continue;
       const img = picture();
-      api.show(img, hits[0].image, [320, 640], "(min-width: 64rem) 12rem, 30vw");
+      show(img, hit.image, [320, 640], "(min-width: 64rem) 12rem, 30vw");
       tile.append(img);
     }
   } catch {

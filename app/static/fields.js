@@ -5,6 +5,7 @@ import { fieldName, language, text } from "./texts.js";
 const number = (options) => new Intl.NumberFormat(language, options);
 
 export const count = (value) => number().format(value);
+export const percent = (value) => number({ style: "percent", maximumFractionDigits: 0 }).format(value);
 export const score = (value) => number({ minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(value);
 export const milliseconds = (value) =>
   number({ style: "unit", unit: "millisecond", maximumFractionDigits: value < 10 ? 1 : 0 }).format(value);
@@ -23,8 +24,29 @@ export function title(item) {
   return isEmpty(found) ? item.id : plain(found);
 }
 
+/** What tells an item from the other variants of its product: its colour, if it has one. */
+export function variety(item) {
+  const colour = ["colour", "color"].map((key) => inLanguage(item.fields, key)).find((value) => !isEmpty(value));
+  return isEmpty(colour) ? title(item) : plain(colour);
+}
+
 /** The price as the visitor would write it, or "" where there is none. */
 export const price = (fields) => (isEmpty(fields.price) ? "" : money(fields.price, fields.price_currency));
+
+/** A number of a field, as a visitor would write it: money in its currency, if that is known. */
+export function amount(value, { isMoney, currency = "", grouped = true }) {
+  if (!isMoney) return number({ maximumFractionDigits: 6, useGrouping: grouped }).format(value);
+  return Number.isInteger(value) && currency ? whole(value, currency) : money(value, currency);
+}
+
+/** 20 € rather than 20,00 €. */
+function whole(value, currency) {
+  try {
+    return number({ style: "currency", currency, maximumFractionDigits: 0 }).format(value);
+  } catch {
+    return money(value, currency);
+  }
+}
 
 function money(value, currency) {
   if (typeof value !== "number") return plain(value);
@@ -56,9 +78,9 @@ export function rows(fields) {
   for (const key of Object.keys(fields)) {
     const base = key.replace(/_(de|en|currency)$/, "");
     if (base !== key && !isEmpty(fields[base])) continue;
-    if (base === "title") continue;
     const value = inLanguage(fields, key);
-    if (isEmpty(value)) continue;
+    // A catalogue's `name` may be its title a second time.
+    if (base === "title" || isEmpty(value) || value === inLanguage(fields, "title")) continue;
     const isMoney = key === "price" || !isEmpty(fields[`${key}_currency`]);
     shown.push([fieldName(key), isMoney ? money(value, fields[`${key}_currency`]) : plain(value)]);
   }

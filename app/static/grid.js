@@ -1,44 +1,65 @@
 // The grid of hits: cards, placeholders while they load, and the arrow keys.
 
+import { similarTo } from "./address.js";
 import { PAGE, show } from "./api.js";
 import { ALIKE, icon, make, picture } from "./element.js";
-import { price, score, title } from "./fields.js";
+import { count, price, score, title } from "./fields.js";
+import { chosen, swatches } from "./swatches.js";
 import { text } from "./texts.js";
 
 // As the columns in style.css.
-const SIZES = "(min-width: 100rem) 15vw, (min-width: 64rem) 22vw, (min-width: 40rem) 30vw, 46vw";
+const SIZES = "(min-width: 100rem) 15vw, (min-width: 64rem) 18vw, (min-width: 40rem) 30vw, 46vw";
 
-export const similarUrl = (id) => `/?similar=${encodeURIComponent(id)}`;
-
-/** One hit. Its button opens the item; its link leads to similar ones, and to a tab of its own if asked to. */
+/**
+ * One hit. Its button opens the item; its link leads to similar ones, and to a tab of its own if asked to.
+ * Both are about the variant that is chosen.
+ */
 function card(hit, sizes = SIZES) {
   const tile = make("span", { className: "tile" });
-  if (hit.image) {
-    const img = picture({ loading: "lazy" });
-    show(img, hit.image, [320, 640], sizes);
-    tile.append(img);
-  }
-  const open = make(
-    "button",
-    { type: "button", className: "open", "aria-haspopup": "dialog" },
-    tile,
-    make("span", { className: "title" }, title(hit)),
-    make(
-      "span",
-      { className: "facts" },
-      make("span", { className: "price" }, price(hit.fields)),
-      make("span", { className: "score", title: text("score_title") }, make("span", { className: "unseen" }, `${text("score")} `), score(hit.score)),
-    ),
-  );
-  const similar = make(
-    "a",
-    { className: "similar", href: similarUrl(hit.id), "aria-label": text("similar_to", title(hit)) },
-    icon(ALIKE),
-    text("similar"),
-  );
-  const li = make("li", { className: "card" }, open, similar);
+  const name = make("span", { className: "title" });
+  const cost = make("span", { className: "price" });
+  const cosine = make("span", { className: "score", title: text("score_title") });
+  const facts = make("span", { className: "facts" }, cost, cosine);
+  const open = make("button", { type: "button", className: "open", "aria-haspopup": "dialog" }, tile, name, facts);
+  const similar = make("a", { className: "similar" }, icon(ALIKE), text("similar"));
+  const li = make("li", { className: "card" }, open);
   li.dataset.id = hit.id;
+
+  function about(item) {
+    const img = picture({ loading: "lazy" });
+    if (item.image) show(img, item.image, [320, 640], sizes);
+    tile.querySelector("img")?.remove();
+    if (item.image) tile.prepend(img);
+    name.textContent = title(item);
+    cost.textContent = price(item.fields);
+    cosine.replaceChildren(make("span", { className: "unseen" }, `${text("score")} `), score(item.score));
+    similar.href = similarTo(item.id);
+    similar.setAttribute("aria-label", text("similar_to", title(item)));
+  }
+  about(chosen(hit));
+  if (hit.variants?.length) {
+    const choose = (item) => {
+      hit.chosen = item.id;
+      about(item);
+    };
+    li.append(swatches(hit, choose, () => open.click()));
+  }
+  if (hit.duplicates?.length) li.append(folded(hit.duplicates));
+  li.append(similar);
   return li;
+}
+
+/** The near twins of a hit, folded away. */
+function folded(items) {
+  const list = make("ul");
+  for (const item of items) {
+    const img = picture({ loading: "lazy" });
+    if (item.image) show(img, item.image, [160], "56px");
+    const button = make("button", { type: "button", className: "twin", title: title(item), "aria-label": title(item), "aria-haspopup": "dialog" }, img);
+    button.dataset.item = item.id;
+    list.append(make("li", {}, button));
+  }
+  return make("details", { className: "twins" }, make("summary", {}, text("twins", count(items.length), items.length)), list);
 }
 
 /** Fills the grid anew; `sizes` says how wide its tiles are, where not as wide as on the page of hits. */
@@ -53,6 +74,14 @@ export function extend(grid, hits) {
   return cards[0];
 }
 
+/** Brings one hit up to date after another variant of it was chosen. */
+export function renew(grid, hit) {
+  const old = cardOf(grid, hit.id);
+  old?.replaceWith(card(hit));
+}
+
+const cardOf = (grid, id) => [...grid.children].find((li) => li.dataset.id === id);
+
 /** Empty tiles where the hits will be. */
 export function wait(grid) {
   const blank = () =>
@@ -61,8 +90,7 @@ export function wait(grid) {
 }
 
 export function focusCard(grid, id) {
-  const found = [...grid.children].find((li) => li.dataset.id === id);
-  found?.querySelector(".open").focus({ preventScroll: true });
+  cardOf(grid, id)?.querySelector(".open").focus({ preventScroll: true });
 }
 
 /** Arrow keys walk from card to card; Tab still reaches everything. */

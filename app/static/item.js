@@ -2,50 +2,83 @@
 
 import * as api from "./api.js";
 import { ALIKE, CROSS, icon, make, picture } from "./element.js";
-import { price, rows, score, title } from "./fields.js";
+import { percent, price, rows, score, title, variety } from "./fields.js";
 import { text } from "./texts.js";
 
 const SIZES = "(min-width: 48rem) 28rem, 92vw";
 
 /**
  * Opens at once with what the hit holds, and adds further pictures when they are known.
- * @param {(id: string) => void} onSimilar called after the dialog has closed
+ * @param {HTMLDialogElement} dialog
+ * @param {object} item
+ * @param {object} around
+ * @param {object[]} around.variants the item among the variants of its product, if there are others
+ * @param {(item: object) => void} around.onVariant
+ * @param {(id: string) => void} around.onSimilar called after the dialog has closed
  */
-export function open(dialog, hit, onSimilar) {
+export function open(dialog, item, around) {
+  const closed = new AbortController();
+  dialog.addEventListener("close", () => closed.abort(), { once: true });
+  fill(dialog, item, around, closed.signal);
+  dialog.showModal();
+  dialog.scrollTop = 0;
+}
+
+function fill(dialog, item, around, signal) {
+  const { variants, onVariant, onSimilar } = around;
   const large = picture({ className: "large" });
   const look = (image) => {
     large.classList.remove("there", "gone");
     api.show(large, image, [640, 1280], SIZES);
   };
   const strip = make("div", { className: "strip", role: "group", "aria-label": text("pictures"), hidden: true });
-  const list = make("dl");
-  list.append(...rows(hit.fields).map(([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, linked(value)))));
-  list.append(make("div", {}, make("dt", {}, "ID"), make("dd", {}, hit.id)));
-  if (hit.score !== undefined) list.append(make("div", {}, make("dt", { title: text("score_title") }, text("score")), make("dd", {}, score(hit.score))));
 
   const close = make("button", { type: "button", className: "quiet close", "aria-label": text("close") }, icon(CROSS));
   close.addEventListener("click", () => dialog.close());
   const similar = make("button", { type: "button", className: "strong" }, icon(ALIKE), text("similar_items"));
   similar.addEventListener("click", () => {
     dialog.close();
-    onSimilar(hit.id);
+    onSimilar(item.id);
   });
+  const about = make("div", { className: "about" }, make("h2", { id: "item-title" }, title(item)), make("p", { className: "price" }, price(item.fields)));
+  if (variants.length > 1) {
+    const choose = (variant) => {
+      onVariant(variant);
+      fill(dialog, variant, around, signal);
+      dialog.querySelector('.family [aria-pressed="true"]').focus();
+    };
+    about.append(choices(variants, item, choose));
+  }
+  about.append(similar, facts(item));
+  dialog.replaceChildren(close, make("div", { className: "pictures" }, make("div", { className: "tile" }, large), strip), about);
 
-  dialog.replaceChildren(
-    close,
-    make("div", { className: "pictures" }, make("div", { className: "tile" }, large), strip),
-    make("div", { className: "about" }, make("h2", { id: "item-title" }, title(hit)), make("p", { className: "price" }, price(hit.fields)), similar, list),
-  );
-  if (hit.image) look(hit.image);
-  dialog.showModal();
-  dialog.scrollTop = 0;
-
-  const closed = new AbortController();
-  dialog.addEventListener("close", () => closed.abort(), { once: true });
-  api.item(hit.id, closed).then(
-    (item) => fillStrip(strip, item.images, look),
+  if (item.image) look(item.image);
+  api.item(item.id, { signal }).then(
+    ({ images }) => fillStrip(strip, images, look),
     () => {}, // The hit alone already makes a whole dialog.
   );
+}
+
+function facts(item) {
+  const list = make("dl");
+  const row = (name, value, told = {}) => list.append(make("div", {}, make("dt", told, name), make("dd", {}, value)));
+  for (const [name, value] of rows(item.fields)) row(name, linked(value));
+  row("ID", item.id);
+  if (item.score !== undefined) row(text("score"), score(item.score), { title: text("score_title") });
+  if (typeof item.relevance === "number") row(text("relevance"), percent(item.relevance), { title: text("relevance_title") });
+  return list;
+}
+
+function choices(variants, item, onChoose) {
+  const group = make("div", { className: "strip family", role: "group", "aria-label": text("variants") });
+  for (const variant of variants) {
+    const small = picture();
+    if (variant.image) api.show(small, variant.image, [160], "72px");
+    const button = make("button", { type: "button", title: variety(variant), "aria-label": variety(variant), "aria-pressed": variant.id === item.id }, small);
+    button.addEventListener("click", () => onChoose(variant));
+    group.append(button);
+  }
+  return group;
 }
 
 function fillStrip(strip, images, look) {

@@ -1,25 +1,39 @@
 // The page: what is looked for, the answer to it, and the way back.
 
+import * as address from "./address.js";
 import * as api from "./api.js";
+import * as catalogues from "./catalogue.js";
+import * as chips from "./chips.js";
 import * as compare from "./compare.js";
-import { make } from "./element.js";
+import * as drop from "./drop.js";
 import * as examples from "./examples.js";
+import * as facets from "./facets.js";
 import * as fields from "./fields.js";
+import * as filters from "./filter.js";
 import * as grid from "./grid.js";
 import * as item from "./item.js";
+import * as notice from "./notice.js";
 import * as picture from "./picture.js";
 import * as reading from "./reading.js";
-import { problemText, setLanguage, text, translate } from "./texts.js";
+import * as request from "./request.js";
+import * as scroll from "./scroll.js";
+import * as sheet from "./sheet.js";
+import * as summary from "./summary.js";
+import { chosen as chosenOf, family } from "./swatches.js";
+import { setLanguage, text, translate } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
 
 /**
  * One entry of the browser's history.
  * @typedef {object} Page
- * @property {{words?: string, picture?: Blob, preview?: HTMLCanvasElement, similar?: string, compare?: {a: string, b: string}}} view
- *   what is looked for; empty on the start page. `compare` names two towers, "" for any
+ * @property {address.View} view what is looked for
  * @property {object[]} hits all pages so far, or both sides
- * @property {object} [answer] the latest answer: total, took_ms; or a comparison
+ * @property {object} [answer] the latest answer: total, took_ms, next; or a comparison
+ * @property {object} [request] what it is the answer to
+ * @property {object} [counts] of the facets: those of the page before, until the answer is there
+ * @property {object} [interpreted] how the words were understood, likewise
+ * @property {boolean} [kept] the hits are those of the page before, until the answer is there
  * @property {object} [source] the item whose similar ones these are
  * @property {api.Problem} [problem]
  * @property {object | api.Problem} [explained] what the towers read of the words, once somebody wanted to know
@@ -31,28 +45,17 @@ const $ = (id) => document.getElementById(id);
 /** Pages of this visit by the key in history.state, so that going back shows them as they were left, a picture's too. */
 const visited = new Map();
 /** @type {Page} */
-let page = { view: {}, hits: [] };
+let page = { view: { filter: new Map() }, hits: [] };
 let waiting = new AbortController();
 /** A picture that is in the box. @type {{file: Blob, preview: HTMLCanvasElement} | null} */
 let chosen = null;
+/** @type {catalogues.Catalogue | null} */
+let catalogue = null;
+/** The hits that are in the grid: filling it anew would make its pictures blink. */
+let drawn = null;
+let lookForEnd = () => {};
 
 // ── History ────────────────────────────────────────────────────────────────
-
-function viewOf(address) {
-  const parameters = new URL(address).searchParams;
-  const similar = parameters.get("similar");
-  const words = parameters.get("q")?.trim();
-  if (similar) return { similar };
-  const [a, b] = ["a", "b"].map((side) => parameters.get(side));
-  if (words && (a ?? b) !== null) return { words, compare: { a: a ?? "", b: b ?? "" } };
-  return words ? { words } : {};
-}
-
-function addressOf({ words, similar, compare: sides }) {
-  if (similar) return grid.similarUrl(similar);
-  if (sides) return compare.compareUrl(words, sides);
-  return words ? `/?${new URLSearchParams({ q: words })}` : "/";
-}
 
 // The time tells the entries of this load from those before a reload.
 const newKey = () => `${performance.timeOrigin}-${visited.size}`;
@@ -64,18 +67,26 @@ function leave() {
 }
 
 /** Goes to a new page of the visit. */
-function go(view, source) {
+function go(view, rest = {}) {
   leave();
   const key = newKey();
-  history.pushState({ key }, "", addressOf(view));
-  enter(key, { view, source, hits: [] });
+  history.pushState({ key }, "", address.write(view));
+  enter(key, { hits: [], ...rest, view: { filter: new Map(), ...view } });
+}
+
+/** Looks for the same under other conditions; what is there stays until the answer comes. */
+function refine(changed) {
+  const { view, hits, counts, interpreted, source, explained } = page;
+  const isGoing = document.activeElement?.closest("#nothing, #problem, #end");
+  go({ ...view, ...changed }, { hits, counts, interpreted, source, explained, kept: true });
+  if (isGoing) $("results-title").focus({ preventScroll: true });
 }
 
 /** Comes to an entry of the history, whether from this load or from before it. */
 function arrive(state) {
   const key = state?.key ?? newKey();
   history.replaceState({ key }, "");
-  enter(key, visited.get(key) ?? { view: viewOf(location.href), hits: [] });
+  enter(key, visited.get(key) ?? { view: address.read(location.href), hits: [] });
 }
 
 function enter(key, entered) {
@@ -91,13 +102,11 @@ function enter(key, entered) {
   if (page.answer) {
     scrollTo({ top: page.scroll ?? 0, behavior: "instant" });
     grid.focusCard($("grid"), page.focus);
-  } else if (isStart()) {
-    scrollTo({ top: 0, behavior: "instant" });
-    examples.fill($("examples"), waiting.signal);
-  } else {
-    scrollTo({ top: 0, behavior: "instant" });
-    look();
+    return;
   }
+  if (!page.kept || scrollY > $("results").offsetTop) scrollTo({ top: 0, behavior: "instant" });
+  if (isStart()) examples.fill($("examples"), waiting.signal);
+  else look();
 }
 
 const isStart = () => !page.view.words && !page.view.picture && !page.view.similar;
@@ -113,26 +122,42 @@ async function look() {
   const slow = setTimeout(render, 150);
   try {
     if (asked.view.similar && !asked.source) findSource(asked);
-    asked.answer = await (asked.view.compare ? lookTwice(asked, signal) : api.search(asked.view, { signal }));
-    asked.hits = asked.answer.hits;
+    await (asked.view.compare ? lookTwice(asked, signal) : lookOnce(asked, signal));
   } catch (error) {
     if (signal.aborted) return;
     asked.problem = asProblem(error);
+    asked.hits = [];
   } finally {
     clearTimeout(slow);
     asked.busy = false;
   }
+  asked.kept = false;
   render();
+}
+
+async function lookOnce(asked, signal) {
+  catalogue = await catalogues.load();
+  signal.throwIfAborted();
+  const ask = () => request.send(request.compose(asked.view, catalogue), { signal });
+  const { answer, request: sent } = await ask().catch(async (error) => {
+    // What is asked for was there when the fields were read; since then the catalogue may have been renewed.
+    const renewed = ["unknown_field", "bad_value"].includes(error.code) && (await catalogues.renewed(catalogue));
+    if (!renewed) throw error;
+    catalogue = renewed;
+    return ask();
+  });
+  Object.assign(asked, { answer, request: sent, hits: answer.hits, counts: answer.facets, interpreted: answer.interpreted });
+  if (answer.index !== catalogue.index) await catalogues.renewed(catalogue);
 }
 
 /** What two towers find; the address then names both, so that it can be shared. */
 async function lookTwice(asked, signal) {
   const { words } = asked.view;
   if (!asked.explained?.towers) asked.explained = await api.explain(words, { signal });
-  asked.view = { words, compare: compare.pair(towersOf(asked), asked.view.compare) };
-  history.replaceState(history.state, "", addressOf(asked.view));
-  const answer = await api.compare(words, asked.view.compare, { signal });
-  return { ...answer, hits: [...answer.a.hits, ...answer.b.hits] };
+  asked.view = { ...asked.view, compare: compare.pair(towersOf(asked), asked.view.compare) };
+  history.replaceState(history.state, "", address.write(asked.view));
+  asked.answer = await api.compare(words, asked.view.compare, { signal });
+  asked.hits = [...asked.answer.a.hits, ...asked.answer.b.hits];
 }
 
 const towersOf = ({ explained }) => explained.towers.map((tower) => tower.text_tower);
@@ -144,26 +169,39 @@ async function findSource(asked) {
   if (asked === page) renderHeading();
 }
 
-async function lookFurther() {
+/** @param {boolean} byHand whoever pressed the button goes on from the first of the new hits */
+async function lookFurther(byHand) {
   const { signal } = waiting;
   const asked = page;
   const more = $("more");
-  if (more.getAttribute("aria-disabled") === "true") return;
+  if (more.hidden || more.getAttribute("aria-disabled") === "true") return;
   more.setAttribute("aria-disabled", "true");
   more.textContent = text("loading");
   try {
-    const answer = await api.search(asked.view, { offset: asked.hits.length, signal });
-    // An index published in between may have moved an item to the next page.
-    const known = new Set(asked.hits.map((hit) => hit.id));
-    const fresh = answer.hits.filter((hit) => !known.has(hit.id));
-    asked.hits.push(...fresh);
-    asked.answer = { ...answer, hits: asked.hits, exhausted: !fresh.length };
-    grid.extend($("grid"), fresh)?.querySelector(".open").focus();
+    const { answer } = await request.send({ ...asked.request, cursor: asked.answer.next, facets: undefined }, { signal });
+    asked.hits.push(...answer.hits);
+    asked.answer = { ...asked.answer, next: answer.next, took_ms: answer.took_ms };
+    const first = grid.extend($("grid"), answer.hits);
+    if (byHand) first?.querySelector(".open").focus();
   } catch (error) {
     if (signal.aborted) return;
     asked.problem = asProblem(error);
   }
   renderSummary();
+}
+
+/** Counts anew for a column that has other fields now: those in the other language. */
+async function countAgain() {
+  const { signal } = waiting;
+  const asked = page;
+  if (!asked.request || isStart() || asked.view.compare) return;
+  try {
+    const { answer } = await request.send({ ...asked.request, facets: request.counted(asked.view, catalogue), limit: 1 }, { signal });
+    asked.counts = answer.facets;
+  } catch {
+    return; // The hits are there; the next search counts as well.
+  }
+  renderFacets();
 }
 
 /** What the towers read of the words: asked for only while the visitor has it unfolded. */
@@ -196,20 +234,51 @@ function render() {
   renderHeading();
   $("comparison").hidden = !page.view.compare;
   if (page.view.compare) renderComparison();
-  else if (page.busy) grid.wait($("grid"));
-  else grid.fill($("grid"), page.hits);
-  for (const id of ["grid", "comparison"]) $(id).setAttribute("aria-busy", Boolean(page.busy));
+  else renderGrid();
+  const isPending = !isStart() && !page.answer && !page.problem; // also in the moment before placeholders show it
+  for (const id of ["grid", "comparison"]) $(id).setAttribute("aria-busy", Boolean(page.busy || isPending));
+  renderFacets();
   renderSummary();
   renderReading();
 }
 
+function renderGrid() {
+  const isWaiting = page.busy && !page.kept;
+  $("grid").classList.toggle("stale", Boolean(page.busy && page.kept));
+  if (isWaiting) grid.wait($("grid"));
+  else if (drawn !== page.hits) grid.fill($("grid"), page.hits);
+  drawn = isWaiting ? null : page.hits;
+}
+
 function renderComparison() {
   $("grid").replaceChildren();
+  drawn = null;
   if (page.explained?.towers) compare.offer($("comparison"), towersOf(page), page.view.compare);
   if (page.busy) compare.wait($("comparison"));
   else if (page.answer) compare.fill($("comparison"), page.answer);
   else compare.clear($("comparison"));
 }
+
+/** The column, the button that opens it on a narrow screen, and the chips. */
+function renderFacets() {
+  const isFaceted = !isStart() && !page.view.compare;
+  const shown = isFaceted && page.counts ? catalogues.facets(catalogue, page.view.filter) : [];
+  const isChoice = shown.length > 0 && facets.show($("facets"), { catalogue, shown }, page, changeFilter);
+  $("side").hidden = !isFaceted;
+  // Until the first answer the column keeps its place.
+  $("side").classList.toggle("none", !isChoice && !page.busy);
+  $("filters").hidden = !isChoice;
+  const active = filters.size(page.view.filter);
+  $("active").hidden = !active;
+  $("active").textContent = active;
+  $("filters").setAttribute("aria-label", active ? `${text("filters")}: ${text("filters_active", active)}` : text("filters"));
+  $("reset").disabled = !active;
+  $("apply").textContent = page.answer && !page.answer.next ? text("show_items", fields.count(page.hits.length)) : text("show_all");
+  if (!isFaceted || !catalogue) $("chips").hidden = true;
+  else if (chips.show($("chips"), page, catalogue, refine) === "focus lost") $("results-title").focus({ preventScroll: true });
+}
+
+const changeFilter = (change) => refine({ filter: change(page.view.filter) });
 
 function heading() {
   const { words, picture: file, similar } = page.view;
@@ -231,25 +300,18 @@ function renderHeading() {
 }
 
 function renderSummary() {
-  const { hits, answer } = page;
-  const status = $("status");
-  const more = $("more");
-  status.textContent = page.busy ? text("searching") : "";
+  $("status").textContent = summary.status(page);
   $("single").hidden = !page.view.compare;
-  $("single").href = addressOf({ words: page.view.words });
-  if (page.view.compare) {
-    if (!page.busy && answer) status.textContent = text("overlap", fields.count(answer.overlap), fields.count(answer.a.hits.length));
-  } else if (!page.busy && answer) {
-    const time = fields.milliseconds(answer.took_ms.total);
-    const total = fields.count(answer.total);
-    if (!hits.length) status.textContent = text("nothing");
-    else if (hits.length >= answer.total) status.textContent = text("count_all", total, time);
-    else status.textContent = text("count", fields.count(hits.length), total, time);
-  }
-  more.hidden = page.busy || !answer || page.view.compare || answer.exhausted || hits.length >= Math.min(answer.total, api.DEPTH);
+  $("single").href = address.write({ words: page.view.words });
+  const more = $("more");
+  more.hidden = Boolean(page.busy || page.problem || page.view.compare || !page.answer?.next);
   more.removeAttribute("aria-disabled");
   more.textContent = text("more");
-  renderProblem();
+  $("end").hidden = !summary.isAtEnd(page);
+  $("end").replaceChildren(...($("end").hidden ? [] : [`${text("end_fitting")} `, notice.cure("show_anyway", showEverything, "plain")]));
+  notice.show($("nothing"), summary.nothing(page), cures);
+  notice.show($("problem"), page.problem ? summary.problem(page) : null, cures);
+  lookForEnd();
 }
 
 function renderReading() {
@@ -259,35 +321,25 @@ function renderReading() {
   else reading.fail($("read"), page.explained);
 }
 
-function renderProblem() {
-  const panel = $("problem");
-  panel.hidden = !page.problem;
-  if (!page.problem) return panel.replaceChildren();
-  const { code, detail } = page.problem;
-  const [title, sentence] = problemText(code);
-  panel.replaceChildren(make("h3", {}, title), make("p", {}, sentence));
-  if (detail) panel.append(make("p", { className: "detail" }, detail));
-  panel.append(...cures(code));
-}
+// ── What a visitor can do where there are no hits ──────────────────────────
 
-/** What can be done about a problem: asking again, or for another picture, where either may help. */
-function cures(code) {
-  const button = (name, onClick) => {
-    const el = make("button", { type: "button", className: "strong" }, text(name));
-    el.addEventListener("click", onClick);
-    return el;
-  };
-  if (["image_unreadable", "too_large"].includes(code)) return [button("other_picture", () => $("file").click())];
-  if (["item_not_found", "query_too_long", "tower_not_found", "space_mismatch"].includes(code)) return [];
-  return [button("again", askAgain)];
-}
+const resetFilter = () => refine({ filter: new Map() });
+const showEverything = () => refine({ everything: true });
 
 function askAgain() {
   page.problem = undefined;
-  renderProblem();
-  if (page.hits.length) lookFurther();
+  renderSummary();
+  if (page.hits.length) lookFurther(true);
   else look();
 }
+
+const cures = {
+  reset: resetFilter,
+  show_anyway: showEverything,
+  again: askAgain,
+  search_again: look,
+  other_picture: () => $("file").click(),
+};
 
 // ── The visitor's picture ──────────────────────────────────────────────────
 
@@ -307,16 +359,24 @@ async function take(file) {
   submit();
 }
 
+/** New words are looked for under the filter that is there: its chips say so, and can be taken away. */
 function submit() {
   const words = $("words").value.trim();
-  if (chosen) go({ words, picture: chosen.file, preview: chosen.preview });
-  else if (words) go(page.view.compare ? { words, compare: page.view.compare } : { words });
+  const { filter } = page.view;
+  if (chosen) go({ words, picture: chosen.file, preview: chosen.preview, filter });
+  else if (words) go({ words, compare: page.view.compare, filter });
   else if (!isStart()) go({});
 }
 
+/** A hit of this page, or an item inside one. */
+function itemOf(id) {
+  const inside = (hit) => [...family(hit), ...(hit.duplicates ?? [])];
+  return page.hits.flatMap(inside).find((known) => known.id === id);
+}
+
 function similarTo(id) {
-  const hit = page.hits.find((known) => known.id === id);
-  go({ similar: id }, hit && { ...hit, images: hit.image ? [hit.image] : [] });
+  const found = itemOf(id);
+  go({ similar: id }, { source: found && { ...found, images: found.image ? [found.image] : [] } });
   $("results-title").focus({ preventScroll: true });
 }
 
@@ -328,44 +388,45 @@ function ownLink(event) {
   const plain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
   if (!link || !plain) return;
   event.preventDefault();
-  const view = viewOf(link.href);
+  const view = address.read(link.href);
   if (view.similar) return similarTo(view.similar);
   go(view);
   (view.words ? $("results-title") : $("words")).focus({ preventScroll: true });
 }
 
 function openCard(event) {
+  const twin = event.target.closest(".twin");
+  if (twin) return item.open($("item"), itemOf(twin.dataset.item), { variants: [], onSimilar: similarTo });
   const opened = event.target.closest(".open");
   if (!opened) return;
-  const { id } = opened.closest(".card").dataset;
-  item.open($("item"), page.hits.find((hit) => hit.id === id), similarTo);
+  const asked = page;
+  const hit = page.hits.find(({ id }) => id === opened.closest(".card").dataset.id);
+  const before = chosenOf(hit);
+  const onVariant = (variant) => (hit.chosen = variant.id);
+  item.open($("item"), before, { variants: family(hit), onVariant, onSimilar: similarTo });
+  const close = () => {
+    if (page !== asked || chosenOf(hit) === before) return;
+    grid.renew($("grid"), hit);
+    grid.focusCard($("grid"), hit.id);
+  };
+  $("item").addEventListener("close", close, { once: true });
 }
 
 function slash(event) {
   const typing = event.target.closest("input, textarea, [contenteditable]");
-  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || typing || $("item").open) return;
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || typing || document.querySelector("dialog[open]")) return;
   event.preventDefault();
   $("words").focus();
   $("words").select();
 }
 
-function wireDrops() {
-  const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
-  addEventListener("dragover", (event) => {
-    if (!hasFiles(event)) return;
-    event.preventDefault();
-    $("drop").hidden = false;
-  });
-  addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) $("drop").hidden = true;
-  });
-  addEventListener("drop", (event) => {
-    if (!hasFiles(event)) return;
-    event.preventDefault();
-    $("drop").hidden = true;
-    take(picture.among(event.dataTransfer.files));
-  });
-  addEventListener("paste", (event) => take(picture.among(event.clipboardData?.files)));
+function speak(language) {
+  setLanguage(language);
+  translate(document);
+  drawn = null;
+  render();
+  countAgain();
+  if (isStart()) examples.fill($("examples"), waiting.signal);
 }
 
 function wire() {
@@ -395,23 +456,22 @@ function wire() {
     list.addEventListener("click", openCard);
     list.addEventListener("keydown", (event) => grid.walk(list, event));
   }
-  $("comparison").addEventListener("change", () => go({ words: page.view.words, compare: compare.choice($("comparison")) }));
-  $("more").addEventListener("click", lookFurther);
+  $("comparison").addEventListener("change", () => go({ ...page.view, compare: compare.choice($("comparison")) }));
+  $("more").addEventListener("click", () => lookFurther(true));
+  lookForEnd = scroll.watch($("more"), () => lookFurther(false));
   $("reading").addEventListener("toggle", explain);
   $("item").addEventListener("click", (event) => {
     if (event.target === $("item")) $("item").close(); // the backdrop
   });
+  sheet.wire($("sheet"), $("facets"), $("filters"));
+  $("reset").addEventListener("click", resetFilter);
   for (const button of document.querySelectorAll("[data-language]")) {
-    button.addEventListener("click", () => {
-      setLanguage(button.dataset.language);
-      translate(document);
-      render();
-      if (isStart()) examples.fill($("examples"), waiting.signal);
-    });
+    button.addEventListener("click", () => speak(button.dataset.language));
   }
-  wireDrops();
+  drop.wire($("drop"), (files) => take(picture.among(files)));
   history.scrollRestoration = "manual";
   addEventListener("popstate", (event) => {
+    if ($("sheet").open) $("sheet").close();
     leave();
     arrive(event.state);
   });
