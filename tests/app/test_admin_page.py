@@ -335,7 +335,7 @@ def test_a_job_is_cancelled_after_a_question(desk: Page, at_work: Jobs) -> None:
             desk.keyboard.press(leave)
         expect(desk.get_by_role("alertdialog")).to_be_hidden()
         expect(button).to_be_focused()
-    assert not any(job.cancelling for job in at_work.list())
+    assert not any(job.cancelling for job in at_work.list(2))
     for card in (waiting, running):
         card.get_by_role("button", name="Abbrechen").click()
         confirm(desk, "Ja, abbrechen")

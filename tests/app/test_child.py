@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -93,6 +94,9 @@ def test_the_service_runs_without_a_worker(tmp_path: Path) -> None:
 
 def listens(process: int) -> bool:
     """Whether one of its sockets waits for connections."""
-    held = {os.readlink(file) for file in Path(f"/proc/{process}/fd").iterdir() if file.exists()}
+    held = set()
+    for file in Path(f"/proc/{process}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it opens and closes files meanwhile
+            held.add(os.readlink(file))
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return any(row[3] == "0A" and f"socket:[{row[9]}]" in held for row in rows)

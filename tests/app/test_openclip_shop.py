@@ -70,7 +70,9 @@ def test_the_index_is_of_the_models_space(shop: Path, model: Path) -> None:
 
 def test_words_find_the_items_nearest_to_them(service: TestClient, shop: Path) -> None:
     """Scores are the cosines of the text tower's vector and the pictures'."""
-    body = service.post("/search", json={"query": "rotes Kleid", "limit": ITEMS}).json()
+    body = service.post(
+        "/search", json={"query": "rotes Kleid", "limit": ITEMS, "fold_duplicates": False, "lexical": 0}
+    ).json()
     assert body["text_tower"] == "tiny"
     index = open_current(shop)
     query = Registry(shop).open("tiny", "cpu").encode(["rotes Kleid"])[0]

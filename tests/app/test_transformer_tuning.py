@@ -48,6 +48,10 @@ RECIPE: dict[str, Any] = {
 }
 
 
+ALL_OF_THEM = {"query": "kralm dress", "limit": 100, "fold_duplicates": False, "lexical": 0}
+"""To a random tower, half of the pictures are equal."""
+
+
 @dataclass(frozen=True)
 class Shop:
     """A home whose pictures and queries a tiny xlm-roberta reads, and pairs in words of the shop's own."""
@@ -219,7 +223,7 @@ def test_a_service_takes_it_up_while_it_answers(shop: Shop) -> None:
             assert ended["state"] == "finished", ended
             for act, tower in ((_activate, "live"), (_roll_back, "model")):
                 act(operator)
-                found = operator.get("/search", params={"q": "kralm dress", "limit": 100}).json()
+                found = operator.post("/search", json=ALL_OF_THEM).json()
                 assert found["text_tower"] == tower
                 assert _scores(found) == pytest.approx(_alone(shop, tower, "kralm dress"), abs=1e-4)
     finally:
