@@ -16,7 +16,8 @@ class NotAlive(RuntimeError):
 
 
 class Watcher(threading.Thread):
-    """Looks at once, and then every `seconds`, whether another index version or tower became current."""
+    """Looks at once, and then every `seconds`, whether another index version or tower became current, or the
+    tower was calibrated."""
 
     def __init__(self, engine: Engine, seconds: float = 0.5) -> None:
         super().__init__(name="watcher", daemon=True)
