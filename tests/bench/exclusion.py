@@ -98,7 +98,7 @@ def _compared(engine: Engine, asked: list[_Asked]) -> str:
     of_kind: dict[bool, list[float]] = {True: [], False: []}
     for one in asked:
         for understood in (False, True):
-            search = Search(limit=_DEPTH, exclusion=understood, lexical=0.0, fold_duplicates=False)
+            search = Search(limit=_DEPTH, exclusion=understood, fold_duplicates=False)
             hits = engine.search([TextTerm(one.query)], search).hits
             rows = np.array([engine.served.index.row(hit.id) for hit in hits])
             shares[understood].append(float(one.has[rows].mean()))
