@@ -20,6 +20,7 @@ from app.cursor import Cursors
 from app.encoding import Vector
 from app.hits import Relevance, hits_of
 from app.hybrid import candidates as words_and_pictures
+from app.hybrid import named as named_in_full
 from app.hybrid import relevant_only
 from app.interpretation import interpret
 from app.metrics import Metrics
@@ -30,7 +31,7 @@ from indexer.ann import SearchDevice, require_gpu
 from indexer.columns import Mask
 from indexer.facets import Facet, facets_of
 from indexer.filter import Selection
-from indexer.fusion import Candidates, NamedFirst
+from indexer.fusion import Candidates
 from indexer.items import Value
 from indexer.ranking import Relevant, Scores
 from indexer.store import IndexVersion, SpaceMismatch
@@ -271,8 +272,7 @@ class Engine:
         counted = None
         if search.facets and relevant is not None and index.exact:
             counted = Relevant(index.nearest(query), relevant).all().rows
-            if isinstance(candidates, NamedFirst):
-                counted = np.concatenate([counted, candidates.rows])
+            counted = np.concatenate([counted, named_in_full(index, interpreted, search.lexical)])
         facets = _facets(index, search.facets, selection, named, counted) if search.facets else None
         done = time.perf_counter()
         return self._observed(

@@ -34,19 +34,27 @@ def candidates(
         return index.nearest(query, passing=passing, without=without)
     may_be_found = np.ones(len(index), dtype=np.bool_) if passing is None else passing.copy()
     may_be_found[list(without)] = False
-    named = np.zeros(len(index), dtype=np.bool_)
-    # As it was typed: what was made of it since, for a tower to understand, may be no number any more.
-    if len(interpreted.asked) == 1 and isinstance(asked := interpreted.asked[0], TextTerm):
-        named[lexicon.named(asked.text)] = True
-        named &= may_be_found
-    found = np.flatnonzero(named)
-    may_be_found &= ~named
+    found = named(index, interpreted, lexical)
+    found = found[may_be_found[found]]
+    first = np.zeros(len(index), dtype=np.bool_)
+    first[found] = True
+    may_be_found &= ~first
     others: Candidates = index.nearest(query, passing=passing, without={*without, *found.tolist()})
     if lexical is not None or lexicon.has_text:
         words = _words(lexicon, interpreted, texts) * may_be_found
         weight = DEFAULT_WEIGHT if lexical is None else lexical
         others = Fused(others, words, weight, lambda rows: index.cosines(query, rows))
-    return NamedFirst(found, index.nearest(query, passing=named), others) if len(found) else others
+    return NamedFirst(found, index.nearest(query, passing=first), others) if len(found) else others
+
+
+def named(index: IndexVersion, interpreted: Interpreted, lexical: float | None) -> NDArray[np.int64]:
+    """The rows of the items that the query names in full, rising, whatever filter there is; none where words
+    are left out."""
+    match interpreted.asked:
+        # As it was typed: what was made of it since, for a tower to understand, may be no number any more.
+        case [TextTerm(typed)] if index.lexicon is not None and lexical != 0:
+            return np.array(index.lexicon.named(typed), dtype=np.int64)
+    return np.empty(0, dtype=np.int64)
 
 
 def _words(lexicon: Lexicon, interpreted: Interpreted, texts: Sequence[TextTerm]) -> NDArray[np.float32]:

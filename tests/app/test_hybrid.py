@@ -157,6 +157,14 @@ def test_what_is_named_is_relevant_however_it_looks(home: Path) -> None:
     assert {index.column("title")[row] for row in left.rows} == {title.text}
 
 
+def test_what_is_named_is_counted_where_its_own_condition_is_lifted(shop: TestClient) -> None:
+    """Blue ones of a brand, while red is chosen: a facet shows what else could be."""
+    body = {"query": "Adler Sport", "min_relevance": 0.99, "filter": {"colour": "red"}, "facets": ["colour"]}
+    answer = shop.post("/search", json=body).json()
+    assert answer["facets_over"] == "relevance"
+    assert (answer["hits"], answer["facets"]) == ([], {"colour": {"blue": 2}})
+
+
 def test_a_weight_is_between_0_and_1(shop: TestClient) -> None:
     """Others are refused."""
     for weight in (-0.1, 1.1, "much"):
