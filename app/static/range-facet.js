@@ -32,6 +32,8 @@ export function rangeFacet(facet, catalogue, onRange) {
   if (currency) ends.append(make("span", { className: "unit", "aria-hidden": "true" }, sign(currency)));
   const element = make("div", { className: "range", role: "group", "aria-label": name }, bars, track, ends);
   let rest = 0;
+  /** Boxes that are being typed into: what arrives meanwhile must not write over it. */
+  const typing = new Set();
 
   const positions = () => handles.map((input) => Number(input.value));
   /** Where a handle stands at its end, that end is open. */
@@ -49,7 +51,7 @@ export function rangeFacet(facet, catalogue, onRange) {
 
   function spell(values) {
     boxes.forEach((box, n) => {
-      box.value = values[n] === null ? "" : plain(values[n]);
+      if (!typing.has(box)) box.value = values[n] === null ? "" : plain(values[n]);
       box.placeholder = plain([lowest, highest][n]);
     });
   }
@@ -67,12 +69,16 @@ export function rangeFacet(facet, catalogue, onRange) {
       rest = setTimeout(() => onRange(...wanted()), REST);
     });
   });
-  boxes.forEach((box) =>
+  boxes.forEach((box) => {
+    box.addEventListener("input", () => typing.add(box));
+    box.addEventListener("blur", () => typing.delete(box));
     box.addEventListener("change", () => {
+      typing.delete(box);
+      clearTimeout(rest);
       const [low, high] = boxes.map((other) => parsed(other.value));
       onRange(...(low !== null && high !== null && low > high ? [high, low] : [low, high]));
-    }),
-  );
+    });
+  });
   return {
     element,
     update(counts, [low, high]) {

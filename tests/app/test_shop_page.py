@@ -104,6 +104,18 @@ def test_a_ticked_value_narrows_the_hits_and_not_its_own_facet(page: Page) -> No
     expect(conditions(page)).to_have_count(0)
 
 
+def test_what_is_typed_stays_while_an_answer_arrives(page: Page) -> None:
+    """A handle was moved a moment ago, and its hits come while the other end is being typed."""
+    browse(page)
+    page.get_by_role("slider", name="Preis von").press("ArrowRight")
+    box = page.get_by_role("textbox", name="Preis bis")
+    box.fill("99,5")
+    expect(conditions(page)).to_have_text(re.compile(r"Preis: ab [\d,]+\s€"))
+    expect(box).to_have_value("99,5")
+    page.keyboard.press("Enter")
+    expect(conditions(page)).to_have_text(re.compile(r"bis 99,50\s€"))
+
+
 def test_a_price_is_chosen_by_keys_and_by_typing(page: Page) -> None:
     """Arrow keys move a handle, and one search follows where it rests; a typed end, with a comma, does the
     same. All hits cost what was asked for."""
