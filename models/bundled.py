@@ -20,11 +20,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.batches import by_length
-from models.cards import WEIGHTS, Card, content_hash, read_card, read_weights, space_of
-from models.devices import torch_device
+from models.cards import WEIGHTS, Card, OfCard, content_hash, read_card, read_weights, space_of
+from models.devices import OnDevice, torch_device
 from models.fused import fuse
 from models.half_linear import halve
-from models.preprocessing import Pixels, Preprocessing
+from models.preprocessing import Preprocessing
 from models.sentence_encoder import WIDTH, Batch, SentenceEncoder, TypedTokenizer, collate
 from models.torchvision_operators import declare_missing_operators
 from models.towers import Device, TowerError, Vectors
@@ -99,7 +99,7 @@ class BundledInput:
         return collate(ids)
 
 
-class BundledText(BundledInput):
+class BundledText(OfCard, BundledInput):
     """A text tower: `base`, or any version that was tuned from it; on the device of its module."""
 
     head = ("head.",)
@@ -115,18 +115,6 @@ class BundledText(BundledInput):
         super().__init__()
         self.card = card
         self.module: nn.Module = module.eval()
-
-    @property
-    def id(self) -> str:
-        return self.card.id
-
-    @property
-    def space(self) -> str:
-        return self.card.space
-
-    @property
-    def dim(self) -> int:
-        return self.card.dim
 
     def write(self, folder: Path, **card: Any) -> Card:
         """Writes the present weights, all of them, as a version into `folder`."""
@@ -144,8 +132,10 @@ class BundledText(BundledInput):
         return vectors
 
 
-class BundledImage:
+class BundledImage(OnDevice):
     """The image tower of the bundled space."""
+
+    module: ImageModule
 
     def __init__(self, card: Card, module: ImageModule, device: torch.device) -> None:
         self.card = card
@@ -166,17 +156,6 @@ class BundledImage:
     @property
     def dim(self) -> int:
         return self.card.dim
-
-    def encode(self, pixels: Pixels) -> Vectors:
-        """(pictures, size, size, 3) uint8 → (pictures, dim)."""
-        vectors: Vectors = self.encode_pixels(torch.from_numpy(pixels).to(self.device)).cpu().numpy()
-        return vectors
-
-    def encode_pixels(self, pixels: Tensor) -> Tensor:
-        """The same on `device`, which is not waited for."""
-        with torch.inference_mode():
-            vectors: Tensor = self.module(pixels)
-        return vectors
 
     def replica(self, device: torch.device) -> BundledImage:
         """The same tower on another device."""

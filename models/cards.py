@@ -59,6 +59,24 @@ class Card:
         (folder / CARD).write_text(text + "\n", encoding="utf-8")
 
 
+class OfCard:
+    """A text tower, as far as its card describes it."""
+
+    card: Card
+
+    @property
+    def id(self) -> str:
+        return self.card.id
+
+    @property
+    def space(self) -> str:
+        return self.card.space
+
+    @property
+    def dim(self) -> int:
+        return self.card.dim
+
+
 def is_id(text: str) -> bool:
     """Whether a tower may be called this."""
     return _ID.fullmatch(text) is not None

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from models.batches import by_length
-from models.cards import CARD, ROOT, Card, ancestors, is_id, read_card
+from models.cards import CARD, ROOT, Card, OfCard, ancestors, is_id, read_card
 from models.onnx_int8 import quantise
 from models.towers import (
     Respelling,
@@ -55,7 +55,7 @@ _FARTHEST = {"fp32": 1e-6, "int8": 0.02}
 """How much less than 1 the cosine between a probe's vector and the module's may be."""
 
 
-class OnnxText:
+class OnnxText(OfCard):
     """A text tower without its torch module; its session takes as many threads as torch would."""
 
     def __init__(self, card: Card, inputs: TextInput, model: Path) -> None:
@@ -67,18 +67,6 @@ class OnnxText:
         except Exception as error:  # of a dozen kinds, which have nothing in common
             raise TowerError(f"ONNX Runtime cannot open tower {card.id} from {model}: {error}") from error
         self._shortest = inputs.collate(inputs.tokenize(["a"]))[0].shape[1]
-
-    @property
-    def id(self) -> str:
-        return self.card.id
-
-    @property
-    def space(self) -> str:
-        return self.card.space
-
-    @property
-    def dim(self) -> int:
-        return self.card.dim
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """(len(texts), dim); texts of like length share a forward pass, whatever their order."""

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from models.batches import by_length
-from models.cards import Card, read_state, write_weights
+from models.cards import Card, OfCard, read_state, write_weights
+from models.devices import OnDevice
 from models.openclip_tokenizer import Ids
-from models.preprocessing import Pixels, Preprocessing
+from models.preprocessing import Preprocessing
 from models.towers import TowerError, Vectors
 
 FAMILY = "open-clip-text"
@@ -128,7 +129,7 @@ class OpenClipInput:
         return (padded,)
 
 
-class OpenClipText(OpenClipInput):
+class OpenClipText(OfCard, OpenClipInput):
     """A text tower of open_clip, or a version that was tuned from one; on the device of its module."""
 
     def __init__(self, card: Card, module: TextModule, ids: Ids, folder: Path | None) -> None:
@@ -138,18 +139,6 @@ class OpenClipText(OpenClipInput):
         self.module: nn.Module = module.eval()
         self._folder = folder
         self.head, self.layers = _parts(module)
-
-    @property
-    def id(self) -> str:
-        return self.card.id
-
-    @property
-    def space(self) -> str:
-        return self.card.space
-
-    @property
-    def dim(self) -> int:
-        return self.card.dim
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """(len(texts), dim); texts of like length share a forward pass, whatever their order."""
@@ -188,7 +177,7 @@ class OpenClipText(OpenClipInput):
         return written
 
 
-class OpenClipImage:
+class OpenClipImage(OnDevice):
     """The image tower of an open_clip model; in bfloat16 on a GPU, in float32 on a CPU."""
 
     def __init__(
@@ -216,17 +205,6 @@ class OpenClipImage:
         module = ImageModule(visual, self.preprocessing, dtype).eval()
         module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.module = torch.compile(module) if self._compiled else module
-
-    def encode(self, pixels: Pixels) -> Vectors:
-        """(pictures, size, size, 3) uint8 → (pictures, dim)."""
-        vectors: Vectors = self.encode_pixels(torch.from_numpy(pixels).to(self.device)).cpu().numpy()
-        return vectors
-
-    def encode_pixels(self, pixels: Tensor) -> Tensor:
-        """The same on `device`, which is not waited for."""
-        with torch.inference_mode():
-            vectors: Tensor = self.module(pixels)
-        return vectors
 
     def replica(self, device: torch.device) -> OpenClipImage:
         """The same tower on another device."""
