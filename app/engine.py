@@ -31,7 +31,6 @@ from indexer.ann import SearchDevice, require_gpu
 from indexer.columns import Mask
 from indexer.facets import Facet, facets_of
 from indexer.filter import Selection
-from indexer.fusion import Candidates
 from indexer.items import Value
 from indexer.ranking import Relevant, Scores
 from indexer.store import IndexVersion, SpaceMismatch
@@ -261,7 +260,9 @@ class Engine:
         cursors = Cursors(terms, search, index.version, encoder.card)
         offset = search.offset if search.cursor is None else cursors.read(search.cursor)
         relevance = functools.partial(self._relevance, query=query, interpreted=interpreted, encoder=encoder)
-        candidates = self._candidates(index, query, interpreted, search, passing=passing, without=named)
+        candidates = words_and_pictures(
+            index, query, interpreted, search.lexical, passing=passing, without=named
+        )
         relevant = None
         if search.min_relevance is not None:
             relevant = _at_least(search.min_relevance, relevance)
@@ -330,19 +331,6 @@ class Engine:
         tower = encoder.tower
         respelled = tower.respelled if isinstance(tower, Respelling) else None
         return interpret(terms, exclusion=search.exclusion, respelled=respelled)
-
-    def _candidates(
-        self,
-        index: IndexVersion,
-        query: Vector,
-        interpreted: Interpreted,
-        search: Search,
-        *,
-        passing: Mask | None,
-        without: Collection[int],
-    ) -> Candidates:
-        """The items that may be hits, best first."""
-        return words_and_pictures(index, query, interpreted, search.lexical, passing=passing, without=without)
 
     def _relevance(
         self, scores: Scores, query: Vector, interpreted: Interpreted, encoder: TowerEncoder
