@@ -31,7 +31,7 @@ _MARKER_BUT_RESTART = re.compile(rb"\xff[^\x00\xd0-\xd7]")
 
 @dataclass(frozen=True, slots=True)
 class PlainJpeg:
-    """`halved` is how its colours are stored, as in `models.resampling`: 1 for two pixels side by side, 2 for
+    """`halved` is how its colours are stored, as in `models.blending`: 1 for two pixels side by side, 2 for
     two above each other, 3 for both."""
 
     width: int

@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from models.blending import blend
 from models.preprocessing import Preprocessing
-
-HALVED_ACROSS, HALVED_DOWN = 1, 2
-"""How a JPEG stores its colours: one for two pixels side by side, one above the other, or both."""
 
 _PIXELS_AT_ONCE = 1 << 25
 """Bounds the memory of what shares a product: some 2 GB in float16."""
@@ -30,7 +27,7 @@ def preprocess(
 
     What `Preprocessing.__call__` makes of each, to rounding: the same filter, as Pillow computes it. None may
     be longer than LONGEST_SHAPE times its width. `halved` says of each whether its decoder has repeated
-    colours of which there was one for several pixels; between those it is blended, as Pillow's decoder does.
+    colours of which there was one for several pixels (`models.blending`).
     """
     size = preprocessing.size
     pixels = torch.empty((len(pictures), size, size, 3), dtype=torch.uint8, device=pictures[0].device)
@@ -62,10 +59,10 @@ def _squares(pictures: Sequence[Tensor], preprocessing: Preprocessing, halved: i
         stacked = torch.stack(list(pictures))
     else:
         stacked = _filled_up(pictures, sides)
+    if halved:
+        stacked = blend(stacked, halved)
     # On a GPU float16 multiplies several times as fast, and holds every value of a byte exactly.
     stacked = stacked.to(torch.float16 if stacked.is_cuda else torch.float32)
-    if halved:
-        stacked = _blended(stacked, halved)
     resized = [preprocessing.resized(width, height) for height, width in sides]
     heights = [(height, new) for (height, _), (_, new) in zip(sides, resized, strict=True)]
     widths = [(width, new) for (_, width), (new, _) in zip(sides, resized, strict=True)]
@@ -93,45 +90,6 @@ def _filled_up(pictures: Sequence[Tensor], sides: Sequence[tuple[int, int]]) -> 
         place[:, :height, width : width + 2] = picture[:, :, -1:]
         place[:, height : height + 2, : width + 2] = place[:, height - 1 : height, : width + 2]
     return filled
-
-
-def _blended(pictures: Tensor, halved: int) -> Tensor:
-    """Pictures whose decoder has repeated colours, with these blended as libjpeg does ("fancy upsampling"): a
-    pixel gets three quarters of its own and one of the next nearest, along each side that was halved.
-
-    Brightness and colours are found again as the whole numbers that they were, from the channels of a pixel
-    that are neither 0 nor 255, for those may have been cut off. All is counted from 128, which keeps float16
-    fine enough.
-    """
-    across, down = halved & HALVED_ACROSS, halved & HALVED_DOWN
-    apart = (2 if down else 1, 2 if across else 1)
-    scale = (float(apart[0]), float(apart[1]))
-    high, wide = pictures.shape[2:]
-    trust = ((pictures > 0) & (pictures < 255)).to(pictures.dtype) + 2**-10
-    trusted = trust.amin(dim=1, keepdim=True)
-    pictures = pictures - 128
-    red, green, blue = (_means(pictures * trusted, apart) / _means(trusted, apart)).unbind(1)
-    grey = 0.299 * red + 0.587 * green + 0.114 * blue
-    colours = torch.stack([(blue - grey) / 1.772, (red - grey) / 1.402], dim=1).round_()
-    repeated = F.interpolate(_channels(colours), scale_factor=scale, mode="nearest")[:, :, :high, :wide]
-    brightness = ((pictures - repeated) * (trust / trust.sum(1, keepdim=True))).sum(1, keepdim=True).round_()
-    blended = F.interpolate(colours, scale_factor=scale, mode="bilinear", align_corners=False)
-    # A half is rounded up in every other pixel, down in the rest.
-    even, odd = (8, 7) if across and down else (4, 8)
-    is_odd = torch.arange(wide if across else high, device=pictures.device) % 2
-    halves = ((even + (odd - even) * is_odd) / 16).to(pictures.dtype)
-    blended = (blended[:, :, :high, :wide] + (halves if across else halves[:, None])).floor_()
-    return (_channels(blended).round_() + (brightness + 128)).clamp_(0, 255)
-
-
-def _means(values: Tensor, apart: tuple[int, int]) -> Tensor:
-    return F.avg_pool2d(values, apart, ceil_mode=True, count_include_pad=False)
-
-
-def _channels(colours: Tensor) -> Tensor:
-    """How red, green and blue differ from brightness; `colours` (pictures, 2, height, width): blue, red."""
-    blue, red = colours.unbind(1)
-    return torch.stack([1.402 * red, -0.344136 * blue - 0.714136 * red, 1.772 * blue], dim=1)
 
 
 @dataclass(frozen=True)

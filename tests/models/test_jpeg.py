@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from models.blending import HALVED_ACROSS, HALVED_DOWN
 from models.jpeg import plain_jpeg
 from models.pictures import PictureError, open_picture
-from models.resampling import HALVED_ACROSS, HALVED_DOWN
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8))
 

@@ -15,8 +15,9 @@ from PIL import Image
 from torch import Tensor
 
 from indexer.drawn import draw, garments
+from models.blending import HALVED_ACROSS, HALVED_DOWN
 from models.preprocessing import Preprocessing
-from models.resampling import HALVED_ACROSS, HALVED_DOWN, preprocess
+from models.resampling import preprocess
 
 Interpolation = Literal["bilinear", "bicubic"]
 FITS: list[Literal["letterbox", "shortest", "squash", "longest"]] = [
