@@ -5,8 +5,9 @@ struct Colour { float blue, red; };
 __device__ Colour operator+(Colour one, Colour other) { return {one.blue + other.blue, one.red + other.red}; }
 __device__ Colour operator*(float share, Colour colour) { return {share * colour.blue, share * colour.red}; }
 
-// How much a channel's value tells: 0 and 255 may have been cut off.
+// How much a channel's value tells, and what it is taken for: 0 and 255 may have been cut off.
 __device__ float trust(float value) { return (value > 0 && value < 255) + 1.f / 1024; }
+__device__ float taken(float value) { return value - 128 + (value == 255) - (value == 0); }
 
 // How red, green and blue differ from brightness.
 __device__ void channels(Colour colour, float *differences) {
@@ -33,7 +34,7 @@ struct Picture {
                     pixel[channel] = values[at(channel, y, x)];
                     weight = min(weight, trust(pixel[channel]));
                 }
-                for (int channel = 0; channel < 3; ++channel) sums[channel] += weight * (pixel[channel] - 128);
+                for (int channel = 0; channel < 3; ++channel) sums[channel] += weight * taken(pixel[channel]);
                 weights += weight;
             }
         const float red = sums[0] / weights, green = sums[1] / weights, blue = sums[2] / weights;
@@ -68,9 +69,10 @@ extern "C" __global__ void blend(const unsigned char *pictures, unsigned char *b
             float brightness = 0, weights = 0;
             for (int channel = 0; channel < 3; ++channel) {
                 const float value = picture.values[picture.at(channel, y, x)], weight = trust(value);
-                brightness += weight * (value - 128 - repeated[channel]);
+                brightness += weight * (taken(value) - repeated[channel]);
                 weights += weight;
             }
+            brightness = min(max(rintf(brightness / weights), -128.f), 127.f) + 128;
             const Colour beside = 0.75f * around[1][1] + 0.25f * around[1][2 * u];
             const Colour above = 0.75f * around[2 * v][1] + 0.25f * around[2 * v][2 * u];
             const Colour colour = 0.75f * beside + 0.25f * above;
@@ -79,8 +81,8 @@ extern "C" __global__ void blend(const unsigned char *pictures, unsigned char *b
             const float half = sixteenths / 16.f;
             channels({floorf(colour.blue + half), floorf(colour.red + half)}, wanted);
             for (int channel = 0; channel < 3; ++channel) {
-                const float value = rintf(wanted[channel]) + rintf(brightness / weights) + 128;
-                blended[begin + picture.at(channel, y, x)] = min(max(value, 0.f), 255.f);
+                blended[begin + picture.at(channel, y, x)] =
+                    min(max(rintf(wanted[channel]) + brightness, 0.f), 255.f);
             }
         }
 }

@@ -28,7 +28,7 @@ def blend(pictures: Tensor, halved: int) -> Tensor:
 
     A pixel gets three quarters of its own colour and one of the next nearest, along each side that was
     halved. Brightness and colours are found again as the whole numbers that they were, from the channels of a
-    pixel that are neither 0 nor 255, for those may have been cut off.
+    pixel that are neither 0 nor 255: those may have been cut off, and count little, as one step beyond.
     """
     apart = _apart(halved)
     if pictures.is_cuda and (kernel := _kernel(pictures.device, apart)):
@@ -73,14 +73,16 @@ def _kernel(device: torch.device, apart: tuple[int, int]) -> Callable[..., None]
 def _by_tensors(pictures: Tensor, apart: tuple[int, int]) -> Tensor:
     scale = (float(apart[0]), float(apart[1]))
     high, wide = pictures.shape[2:]
-    trust = ((pictures > 0) & (pictures < 255)).to(torch.float32) + 2**-10
+    cut = (pictures == 255).to(torch.float32) - (pictures == 0).to(torch.float32)
+    trust = (cut == 0).to(torch.float32) + 2**-10
     trusted = trust.amin(dim=1, keepdim=True)
-    values = pictures.to(torch.float32) - 128
+    values = pictures.to(torch.float32) - 128 + cut
     red, green, blue = (_means(values * trusted, apart) / _means(trusted, apart)).unbind(1)
     grey = 0.299 * red + 0.587 * green + 0.114 * blue
     colours = torch.stack([(blue - grey) / 1.772, (red - grey) / 1.402], dim=1).round_()
     repeated = F.interpolate(_channels(colours), scale_factor=scale, mode="nearest")[:, :, :high, :wide]
-    brightness = ((values - repeated) * (trust / trust.sum(1, keepdim=True))).sum(1, keepdim=True).round_()
+    brightness = ((values - repeated) * trust).sum(1, keepdim=True) / trust.sum(1, keepdim=True)
+    brightness = brightness.round_().clamp_(-128, 127) + 128
     blended = F.interpolate(colours, scale_factor=scale, mode="bilinear", align_corners=False)
     # A half is rounded up in every other pixel, down in the rest.
     across = apart[1] == 2
@@ -88,7 +90,7 @@ def _by_tensors(pictures: Tensor, apart: tuple[int, int]) -> Tensor:
     is_odd = torch.arange(wide if across else high, device=pictures.device) % 2
     halves = (even + (odd - even) * is_odd) / 16
     blended = (blended[:, :, :high, :wide] + (halves if across else halves[:, None])).floor_()
-    return (_channels(blended).round_() + (brightness + 128)).clamp_(0, 255).to(torch.uint8)
+    return (_channels(blended).round_() + brightness).clamp_(0, 255).to(torch.uint8)
 
 
 def _apart(halved: int) -> tuple[int, int]:

@@ -15,7 +15,7 @@ Pixels = NDArray[np.uint8]
 Fit = Literal["letterbox", "shortest", "squash", "longest"]
 
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
-_WHITE, _BLACK = 255, 0
+WHITE, BLACK = 255, 0
 LONGEST_SHAPE = 16
 """Times its width: what is higher would be scaled to a picture of any size before its middle is taken."""
 
@@ -44,7 +44,7 @@ class Preprocessing:
         if self.fit == "shortest":
             top, left = round((height - self.size) / 2), round((width - self.size) / 2)
             return pixels[top : top + self.size, left : left + self.size].copy()
-        square = np.full((self.size, self.size, 3), _WHITE if self.fit == "letterbox" else _BLACK, np.uint8)
+        square = np.full((self.size, self.size, 3), WHITE if self.fit == "letterbox" else BLACK, np.uint8)
         top, left = (self.size - height) // 2, (self.size - width) // 2
         square[top : top + height, left : left + width] = pixels
         return square

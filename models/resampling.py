@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from models.blending import blend
-from models.preprocessing import Preprocessing
+from models.preprocessing import BLACK, WHITE, Preprocessing
 
 _PIXELS_AT_ONCE = 1 << 25
 """Bounds the memory of what shares a product: some 2 GB in float16."""
 _ALIKE = 256
 """Pictures whose sides differ by less may share a product: zeros fill up what the smaller ones lack."""
+_MIDDLE = 128
 _RADIUS = {"bilinear": 1.0, "bicubic": 2.0}
 
 
@@ -61,23 +62,25 @@ def _squares(pictures: Sequence[Tensor], preprocessing: Preprocessing, halved: i
         stacked = _filled_up(pictures, sides)
     if halved:
         stacked = blend(stacked, halved)
-    # On a GPU float16 multiplies several times as fast, and holds every value of a byte exactly.
-    stacked = stacked.to(torch.float16 if stacked.is_cuda else torch.float32)
+    # On a GPU float16 multiplies several times as fast; counted from the middle, a byte's values leave it
+    # twice as fine a rest.
+    stacked = stacked.to(torch.float16 if stacked.is_cuda else torch.float32).sub_(_MIDDLE)
     resized = [preprocessing.resized(width, height) for height, width in sides]
     heights = [(height, new) for (height, _), (_, new) in zip(sides, resized, strict=True)]
     widths = [(width, new) for (_, width), (new, _) in zip(sides, resized, strict=True)]
     rows = _axis(heights, preprocessing, stacked, stacked.shape[2])
     columns = _axis(widths, preprocessing, stacked, stacked.shape[3])
     # Rounded in between, as Pillow does: what the filter overshoots at a white ground must not come back.
-    squares = _bytes(rows.weights @ _bytes(stacked @ columns.weights.mT)).to(torch.uint8)
-    if preprocessing.fit == "letterbox":  # beyond the picture it is black so far
-        squares.masked_fill_(~(rows.covered[..., None] & columns.covered[..., None, :]), 255)
+    squares = _bytes(rows.weights @ _bytes(stacked @ columns.weights.mT)).add_(_MIDDLE).to(torch.uint8)
+    if preprocessing.fit in ("letterbox", "longest"):
+        beyond = ~(rows.covered[..., None] & columns.covered[..., None, :])
+        squares.masked_fill_(beyond, WHITE if preprocessing.fit == "letterbox" else BLACK)
     return squares.permute(0, 2, 3, 1)
 
 
 def _bytes(values: Tensor) -> Tensor:
-    """What they are as bytes, in place."""
-    return values.round_().clamp_(0, 255)
+    """What they are as bytes, counted from the middle; in place."""
+    return values.round_().clamp_(-_MIDDLE, 255 - _MIDDLE)
 
 
 def _filled_up(pictures: Sequence[Tensor], sides: Sequence[tuple[int, int]]) -> Tensor:
