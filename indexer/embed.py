@@ -18,7 +18,9 @@ from indexer.prepare import Bytes, Embedded, Prepared, decode, read
 from indexer.source import Source
 from models.towers import DeviceTower, ImageTower
 
-BATCH = 16
+BATCH = 4
+"""Pictures that a core embeds at a time: what a layer makes of more leaves its cache, and who ends the work
+waits for them. 4 are a fifth faster than 16 with the bundled tower, and as fast with ViT-B/32."""
 _BATCHES_AHEAD = 2
 
 

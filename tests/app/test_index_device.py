@@ -7,11 +7,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from app.engine import Engine
 from app.query import Search, TextTerm
 from indexer import ann
 from indexer.build import BuildConfig, build
+from models.towers import TowerError
 from tests.conftest import quiet
 
 
@@ -21,6 +23,14 @@ def test_without_a_gpu_the_service_says_so_at_its_start(home: Path) -> None:
         pytest.skip("FAISS sees a GPU here")
     with pytest.raises(ann.NoGpu, match="VITRINE_INDEX_DEVICE=cpu"):
         Engine(home, index_device="cuda")
+
+
+def test_nor_does_it_start_where_its_towers_are_to_have_one(home: Path) -> None:
+    """Not at the first picture that is searched with."""
+    if torch.cuda.is_available():
+        pytest.skip("torch sees a GPU here")
+    with pytest.raises(TowerError, match="use --device cpu"):
+        Engine(home, device="cuda")
 
 
 @pytest.fixture
