@@ -141,9 +141,9 @@ class Engine:
         index_device: SearchDevice = "cpu",
         metrics: Metrics | None = None,
     ) -> None:
-        """Opens nothing yet: `refresh` does. `runtime` is what text towers answer by; `device`, where towers
-        do by torch; `index_device`, where the index is searched. Raises TowerError or NoGpu where that is not
-        there.
+        """Opens nothing yet: `refresh` does. `runtime` is what text towers answer by; `device`, where they do
+        by torch, and image towers always; `index_device`, where the index is searched. Raises TowerError, or
+        NoGpu, where that is not there.
         """
         if device == "cuda":  # towers open later, and one by one: a first look would be a request's
             from models.devices import torch_device  # noqa: PLC0415 - loads torch

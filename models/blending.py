@@ -17,6 +17,8 @@ from torch import Tensor
 HALVED_ACROSS, HALVED_DOWN = 1, 2
 """How a JPEG stores its colours: one for two pixels side by side, one above the other, or both."""
 
+_PIXELS_AT_ONCE = 1 << 22
+"""Without the kernel: 400 MB."""
 _THREADS = 64
 """To a block, side by side: few pictures are wider than some hundred colours."""
 
@@ -24,7 +26,7 @@ _logger = logging.getLogger("vitrine")
 
 
 def blend(pictures: Tensor, halved: int) -> Tensor:
-    """(pictures, 3, height, width) uint8, contiguous, whose colours are repeated → the same, these blended.
+    """(pictures, 3, height, width) uint8 whose colours are repeated → the same, with these blended.
 
     A pixel gets three quarters of its own colour and one of the next nearest, along each side that was
     halved. Brightness and colours are found again as the whole numbers that they were, from the channels of a
@@ -32,8 +34,9 @@ def blend(pictures: Tensor, halved: int) -> Tensor:
     """
     apart = _apart(halved)
     if pictures.is_cuda and (kernel := _kernel(pictures.device, apart)):
-        return _by_kernel(kernel, pictures, apart)
-    return _by_tensors(pictures, apart)
+        return _by_kernel(kernel, pictures.contiguous(), apart)
+    at_once = max(1, _PIXELS_AT_ONCE // pictures[0, 0].numel())
+    return torch.cat([_by_tensors(part, apart) for part in torch.split(pictures, at_once)])
 
 
 def source(apart: tuple[int, int]) -> str:
@@ -58,13 +61,19 @@ def _by_kernel(kernel: Callable[..., None], pictures: Tensor, apart: tuple[int, 
 
 @lru_cache
 def _kernel(device: torch.device, apart: tuple[int, int]) -> Callable[..., None] | None:
-    """Compiled by NVRTC, which comes with torch: a machine needs no compiler. None where that fails, and some
-    thirty passes of torch over the pictures do the same."""
+    """Compiled by NVRTC, which comes with torch: a machine needs neither a compiler nor CUDA's toolkit. None
+    where that fails, and some thirty passes of torch over the pictures do the same."""
+    written = source(apart)
     try:
+        from torch.utils import cpp_extension  # noqa: PLC0415 - takes a while, and no CPU needs it
+
+        # torch names the folder of CUDA's headers to NVRTC, and refuses where there is none; we include none.
+        if cpp_extension.CUDA_HOME is None:
+            cpp_extension.CUDA_HOME = ""
         with torch.cuda.device(device):
             # Private to torch as long as its interface may change; which torch it is, is pinned.
-            kernel: Callable[..., None] = torch.cuda._compile_kernel(source(apart), "blend")
-    except (AttributeError, OSError, RuntimeError) as error:
+            kernel: Callable[..., None] = torch.cuda._compile_kernel(written, "blend")
+    except (AttributeError, ImportError, OSError, RuntimeError) as error:
         _logger.warning("colours are blended by torch, which takes longer: %s", error)
         return None
     return kernel

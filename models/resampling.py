@@ -14,7 +14,7 @@ from models.blending import blend
 from models.preprocessing import BLACK, WHITE, Preprocessing
 
 _PIXELS_AT_ONCE = 1 << 25
-"""Bounds the memory of what shares a product: some 2 GB in float16."""
+"""Bounds the memory of what shares a product: less than 1 GB in float16."""
 _ALIKE = 256
 """Pictures whose sides differ by less may share a product: zeros fill up what the smaller ones lack."""
 _MIDDLE = 128

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from typing import Annotated
 
@@ -45,7 +46,7 @@ def worker(
     if child:
         end_with_parent(stop.set)
     run(settings_of(home), HANDLERS, stop)
-    # All is put back and written. The interpreter would take torch down piece by piece for a second of its
-    # time, at this nice on a busy machine a good part of what an orchestrator grants.
-    logging.shutdown()
+    # The job of that moment is put back; nothing else is open. The interpreter would take torch down piece by
+    # piece for a second of its time, at this nice on a busy machine much of what an orchestrator grants.
+    sys.stdout.flush()
     os._exit(0)

@@ -130,8 +130,11 @@ def _indexing(tower: DeviceTower, sources: Sequence[Source]) -> Iterator[Line]:
         f"{_spread([one.overall for one in rounds])}",
     )
     yield "the first vector after", f"{_spread([one.first for one in rounds], '.1f')} s"
-    slowest = ", ".join(sorted({one.slowest for one in rounds}))
-    yield f"its share of the slowest, {slowest}", _spread([one.share for one in rounds], ".0%")
+    slowest = min(rounds[0].stages, key=lambda name: median(one.stages[name] for one in rounds))
+    yield (
+        f"its share of the slowest, {slowest}",
+        _spread([one.rate / one.stages[slowest] for one in rounds], ".0%"),
+    )
     yield "decoded and resized by the CPU, one core", f"{_on_one_core(sources, tower):,.0f} images/s"
     all_cores = _reading(sources[:10_000], tower, on_gpu=False)
     yield "read, hashed, decoded and resized, all cores", f"{all_cores:,.0f} images/s"
@@ -155,14 +158,6 @@ class _Round:
     first: float
     rate: float
     overall: float
-
-    @property
-    def slowest(self) -> str:
-        return min(self.stages, key=lambda name: self.stages[name])
-
-    @property
-    def share(self) -> float:
-        return self.rate / self.stages[self.slowest]
 
 
 def _round(tower: DeviceTower, sources: Sequence[Source]) -> _Round:
@@ -320,6 +315,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=_ROWS, help="of the index that FAISS builds")
     parser.add_argument("--no-tuning", action="store_true", help="without fine-tuning")
     given = parser.parse_args()
+    least = _ROUNDS * 2 * _AT_ONCE
+    if given.pictures < least:
+        parser.error(f"--pictures {given.pictures:,} are too few for {_ROUNDS} rounds: {least:,} at least")
     for name, value in measure(given.photos, given.pictures, given.rows, not given.no_tuning):
         print(f"  {name:<66} {value}", flush=True)
 

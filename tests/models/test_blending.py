@@ -13,6 +13,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils import cpp_extension
 
 from models.blending import HALVED_ACROSS, HALVED_DOWN, _by_tensors, _channels, _kernel, blend, source
 
@@ -68,23 +69,35 @@ def test_the_kernel_is_what_torch_computes(tmp_path: Path, halved: int) -> None:
         assert torch.equal(blended, _by_tensors(pictures, APART[halved])), (high, wide)
 
 
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+
+
+@needs_gpu
 @pytest.mark.parametrize("halved", APART)
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_a_gpu_blends_as_the_cpu_does(caplog: pytest.LogCaptureFixture, halved: int) -> None:
-    """By the kernel: but for what one rounding more or less moves by a step, the same."""
+@pytest.mark.parametrize("by_kernel", [True, False])
+def test_a_gpu_blends_as_the_cpu_does(monkeypatch: pytest.MonkeyPatch, by_kernel: bool, halved: int) -> None:
+    """By the kernel or without: but for what one rounding more or less moves by a step, the same."""
+    if by_kernel:
+        assert _kernel(torch.device("cuda", 0), APART[halved]) is not None
+    else:
+        monkeypatch.setattr("models.blending._kernel", lambda *_: None)
     for high, wide in SIZES:
         pictures = decoded(3, high, wide, halved)
         apart = (blend(pictures.cuda(), halved).cpu().int() - blend(pictures, halved).int()).abs()
         assert apart.max() <= 3
         assert (apart > 0).float().mean() < 0.001
-    assert not caplog.records
 
 
-def test_where_no_kernel_can_be_made_torch_blends(
+@needs_gpu
+def test_the_kernel_needs_no_toolkit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor CUDA's headers: containers have the libraries alone."""
+    monkeypatch.setattr(cpp_extension, "CUDA_HOME", None)
+    assert _kernel.__wrapped__(torch.device("cuda", 0), (2, 2)) is not None
+
+
+def test_where_no_kernel_can_be_made_the_log_says_so(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And a line of the log says so."""
-
     def no_compiler(*_: object) -> None:
         raise OSError("libnvrtc.so.13: cannot open shared object file")
 
@@ -92,3 +105,10 @@ def test_where_no_kernel_can_be_made_torch_blends(
     monkeypatch.setattr(torch.cuda, "device", contextlib.nullcontext)
     assert _kernel.__wrapped__(torch.device("cpu"), (2, 2)) is None
     assert "cannot open shared object file" in caplog.text
+
+
+def test_many_pictures_are_blended_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = decoded(5, 40, 60, BOTH)
+    whole = blend(pictures, BOTH)
+    monkeypatch.setattr("models.blending._PIXELS_AT_ONCE", 2 * 40 * 60)
+    assert torch.equal(blend(pictures, BOTH), whole)
