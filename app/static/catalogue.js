@@ -7,13 +7,15 @@ import { language } from "./texts.js";
 /** Variants of one product share a value of the first of these that the catalogue has. */
 const PRODUCT = ["product", "item_group_id"];
 const STOCK = ["in_stock", "availability"];
+const SIZE = ["size", "sizes"];
+const COLOUR = ["colour", "color"];
 
 // Most wanted first. Fields that are not named here follow, those with the fewest values first.
 const ORDER = [
   STOCK,
   ["kind", "type", "category", "product_type", "google_product_category"],
-  ["size", "sizes"],
-  ["colour", "color"],
+  SIZE,
+  COLOUR,
   ["price"],
   ["sale_price"],
   ["brand"],
@@ -113,12 +115,12 @@ function formOf(family, description, items) {
   return distinct > 12 && distinct > there / 2 ? null : "values";
 }
 
-/** The currency of a field of money, where all of the catalogue has the same. */
-export function currency({ fields }, name) {
+/** How `amount` writes the numbers of a field; with a currency where all of the catalogue has the same. */
+export function styleOf({ fields }, name) {
   const { values = {}, distinct } = fields.get(`${name}_currency`) ?? {};
-  return distinct === 1 ? Object.keys(values)[0] : "";
+  const isMoney = PRICES.has(name) || fields.has(`${name}_currency`);
+  return { isMoney, currency: distinct === 1 ? Object.keys(values)[0] : "" };
 }
-export const isMoney = ({ fields }, name) => PRICES.has(name) || fields.has(`${name}_currency`);
 export const isStock = (facet) => STOCK.includes(facet.base);
-export const isSize = (facet) => ["size", "sizes"].includes(facet.base);
-export const isColour = (facet) => ["colour", "color"].includes(facet.base);
+export const isSize = (facet) => SIZE.includes(facet.base);
+export const isColour = (facet) => COLOUR.includes(facet.base);

@@ -33,10 +33,10 @@ function understood(view, { excluded, normalised }, onChange) {
   for (const words of view.literal ? [] : (excluded ?? [])) {
     const without = excluder(normalised ?? view.words, words);
     const struck = [`${without} `, make("s", {}, words)];
-    chips.push(chip(text("take_words", `${without} ${words}`), () => onChange({ literal: true }), "chip", ...struck));
+    chips.push(chip(text("take_words", `${without} ${words}`), () => onChange({ literal: true }), ...struck));
   }
-  if (view.literal) chips.push(chip(text("understand"), () => onChange({ literal: undefined }), "chip", text("literal")));
-  if (view.everything) chips.push(chip(text("fitting_only"), () => onChange({ everything: undefined }), "chip", text("everything")));
+  if (view.literal) chips.push(chip(text("understand"), () => onChange({ literal: undefined }), text("literal")));
+  if (view.everything) chips.push(chip(text("fitting_only"), () => onChange({ everything: undefined }), text("everything")));
   if (normalised && !isAlike(normalised, view.words)) chips.push(make("span", { className: "read", title: normalised }, text("read_as", normalised)));
   return chips;
 }
@@ -56,7 +56,7 @@ function filtered({ filter }, catalogue, onChange) {
       const name = spelled(catalogue, filter, field, value);
       const isRange = filters.isNumber(catalogue.fields.get(field));
       const rest = isRange ? filters.without(filter, field) : filters.toggled(filter, field, value);
-      return chip(text("drop_filter", name), () => onChange({ filter: rest }), "chip", name);
+      return chip(text("drop_filter", name), () => onChange({ filter: rest }), name);
     }),
   );
   if (chips.length < 2) return chips;
@@ -69,18 +69,16 @@ function spelled(catalogue, filter, field, value) {
   const base = catalogues.baseOf(field);
   const description = catalogue.fields.get(field);
   if (description?.type === "boolean") {
-    const facet = { field, base };
-    if (value === YES) return switchName(facet);
-    return `${fieldName(base)}: ${text("no")}`;
+    return value === YES ? switchName({ base }) : `${fieldName(base)}: ${text("no")}`;
   }
   if (!filters.isNumber(description)) return `${fieldName(base)}: ${value}`;
-  const style = { isMoney: catalogues.isMoney(catalogue, field), currency: catalogues.currency(catalogue, field) };
+  const style = catalogues.styleOf(catalogue, field);
   const [low, high] = filters.rangeOf(filter, field).map((end) => (end === null ? null : amount(end, style)));
   return `${fieldName(base)}: ${text("range", low, high)}`;
 }
 
-function chip(label, onClick, className, ...content) {
-  const el = make("button", { type: "button", className, "aria-label": label }, make("span", {}, ...content), icon(CROSS));
+function chip(label, onClick, ...content) {
+  const el = make("button", { type: "button", className: "chip", "aria-label": label }, make("span", {}, ...content), icon(CROSS));
   el.addEventListener("click", onClick);
   return el;
 }

@@ -1,5 +1,7 @@
 // Makes elements. Text always goes in as text, never as HTML: a catalogue may hold anything.
 
+import { show } from "./api.js";
+
 /** `make("p", {className: "note"}, "text", child)`; names with a dash become attributes, the others properties. */
 export function make(name, properties = {}, ...children) {
   const el = document.createElement(name);
@@ -24,6 +26,13 @@ export function icon(path) {
 
 export const CROSS = "M6 6l12 12M18 6L6 18";
 export const ALIKE = "M4 4h10v10H4zM10 10h10v10H10z";
+
+/** A button that is a small picture; an empty one where there is none. */
+export function thumbnail(image, sizes, properties, loading = "lazy") {
+  const img = picture({ loading });
+  if (image) show(img, image, [160], sizes);
+  return make("button", { type: "button", ...properties }, img);
+}
 
 /** An <img> that fades in, and gives way to its empty tile when the picture is gone. */
 export function picture(properties) {

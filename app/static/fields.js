@@ -33,34 +33,35 @@ export function variety(item) {
 /** The price as the visitor would write it, or "" where there is none. */
 export const price = (fields) => (isEmpty(fields.price) ? "" : money(fields.price, fields.price_currency));
 
-/** A number of a field, as a visitor would write it: money in its currency, if that is known. */
-export function amount(value, { isMoney, currency = "", grouped = true }) {
-  if (!isMoney) return number({ maximumFractionDigits: 6, useGrouping: grouped }).format(value);
-  return Number.isInteger(value) && currency ? whole(value, currency) : money(value, currency);
+/** A number of a field, as a visitor would write it: money in its currency if that is known, 20 € rather than 20,00 €. */
+export function amount(value, { isMoney, currency }) {
+  if (!isMoney) return number({ maximumFractionDigits: 6 }).format(value);
+  return money(value, currency, Number.isInteger(value) ? { maximumFractionDigits: 0 } : {});
 }
 
-/** 20 € rather than 20,00 €. */
-function whole(value, currency) {
-  try {
-    return number({ style: "currency", currency, maximumFractionDigits: 0 }).format(value);
-  } catch {
-    return money(value, currency);
-  }
-}
-
-function money(value, currency) {
+function money(value, currency, digits = {}) {
   if (typeof value !== "number") return plain(value);
   const amount = number({ minimumFractionDigits: 2, maximumFractionDigits: 2 });
   if (isEmpty(currency)) return amount.format(value);
   try {
-    return number({ style: "currency", currency }).format(value);
+    return number({ style: "currency", currency, ...digits }).format(value);
   } catch {
     // Not a currency code that Intl knows: show what the shop wrote.
     return `${amount.format(value)} ${plain(currency)}`;
   }
 }
 
-function plain(value) {
+/** "EUR" as "€", where it has a sign. */
+export function sign(currency) {
+  try {
+    const parts = number({ style: "currency", currency }).formatToParts(0);
+    return parts.find(({ type }) => type === "currency").value;
+  } catch {
+    return currency;
+  }
+}
+
+export function plain(value) {
   if (typeof value === "boolean") return text(value ? "yes" : "no");
   // Without grouping: it may be a year or an article number.
   if (typeof value === "number") return number({ useGrouping: false, maximumFractionDigits: 6 }).format(value);

@@ -2,7 +2,7 @@
 
 import { similarTo } from "./address.js";
 import { PAGE, show } from "./api.js";
-import { ALIKE, icon, make, picture } from "./element.js";
+import { ALIKE, icon, make, picture, thumbnail } from "./element.js";
 import { count, price, score, title } from "./fields.js";
 import { chosen, swatches } from "./swatches.js";
 import { text } from "./texts.js";
@@ -26,10 +26,12 @@ function card(hit, sizes = SIZES) {
   li.dataset.id = hit.id;
 
   function about(item) {
-    const img = picture({ loading: "lazy" });
-    if (item.image) show(img, item.image, [320, 640], sizes);
     tile.querySelector("img")?.remove();
-    if (item.image) tile.prepend(img);
+    if (item.image) {
+      const img = picture({ loading: "lazy" });
+      show(img, item.image, [320, 640], sizes);
+      tile.prepend(img);
+    }
     name.textContent = title(item);
     cost.textContent = price(item.fields);
     cosine.replaceChildren(make("span", { className: "unseen" }, `${text("score")} `), score(item.score));
@@ -53,9 +55,7 @@ function card(hit, sizes = SIZES) {
 function folded(items) {
   const list = make("ul");
   for (const item of items) {
-    const img = picture({ loading: "lazy" });
-    if (item.image) show(img, item.image, [160], "56px");
-    const button = make("button", { type: "button", className: "twin", title: title(item), "aria-label": title(item), "aria-haspopup": "dialog" }, img);
+    const button = thumbnail(item.image, "56px", { className: "twin", title: title(item), "aria-label": title(item), "aria-haspopup": "dialog" });
     button.dataset.item = item.id;
     list.append(make("li", {}, button));
   }

@@ -1,7 +1,7 @@
 // The dialog with everything about one item.
 
 import * as api from "./api.js";
-import { ALIKE, CROSS, icon, make, picture } from "./element.js";
+import { ALIKE, CROSS, icon, make, picture, thumbnail } from "./element.js";
 import { percent, price, rows, score, title, variety } from "./fields.js";
 import { text } from "./texts.js";
 
@@ -72,9 +72,7 @@ function facts(item) {
 function choices(variants, item, onChoose) {
   const group = make("div", { className: "strip family", role: "group", "aria-label": text("variants") });
   for (const variant of variants) {
-    const small = picture();
-    if (variant.image) api.show(small, variant.image, [160], "72px");
-    const button = make("button", { type: "button", title: variety(variant), "aria-label": variety(variant), "aria-pressed": variant.id === item.id }, small);
+    const button = thumbnail(variant.image, "72px", { title: variety(variant), "aria-label": variety(variant), "aria-pressed": variant.id === item.id }, "eager");
     button.addEventListener("click", () => onChoose(variant));
     group.append(button);
   }
@@ -88,10 +86,7 @@ function fillStrip(strip, images, look) {
     for (const button of strip.children) button.setAttribute("aria-pressed", button === chosen);
   };
   images.forEach((image, n) => {
-    const small = picture();
-    api.show(small, image, [160], "72px");
-    const label = text("picture_n", n + 1, images.length);
-    const button = make("button", { type: "button", "aria-label": label, "aria-pressed": n === 0 }, small);
+    const button = thumbnail(image, "72px", { "aria-label": text("picture_n", n + 1, images.length), "aria-pressed": n === 0 }, "eager");
     button.addEventListener("click", () => choose(image, button));
     strip.append(button);
   });

@@ -19,7 +19,7 @@ import * as request from "./request.js";
 import * as scroll from "./scroll.js";
 import * as sheet from "./sheet.js";
 import * as summary from "./summary.js";
-import { chosen as chosenOf, family } from "./swatches.js";
+import { chosen as chosenOf, family, inside } from "./swatches.js";
 import { setLanguage, text, translate } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
@@ -370,7 +370,6 @@ function submit() {
 
 /** A hit of this page, or an item inside one. */
 function itemOf(id) {
-  const inside = (hit) => [...family(hit), ...(hit.duplicates ?? [])];
   return page.hits.flatMap(inside).find((known) => known.id === id);
 }
 

@@ -2,7 +2,7 @@
 
 import * as catalogues from "./catalogue.js";
 import { make } from "./element.js";
-import { amount } from "./fields.js";
+import { amount, plain, sign } from "./fields.js";
 import { fieldName, text } from "./texts.js";
 
 /** An arrow key moves a handle many times; only where it comes to rest is asked for. */
@@ -17,8 +17,8 @@ const REST = 350;
 export function rangeFacet(facet, catalogue, onRange) {
   const name = fieldName(facet.base);
   const { lowest, highest, step } = scale(catalogue.fields.get(facet.field));
-  const currency = catalogues.currency(catalogue, facet.field);
-  const spoken = (value) => amount(value, { isMoney: catalogues.isMoney(catalogue, facet.field), currency });
+  const style = catalogues.styleOf(catalogue, facet.field);
+  const spoken = (value) => amount(value, style);
   const at = (value) => `${(100 * (Math.min(Math.max(value, lowest), highest) - lowest)) / (highest - lowest)}%`;
 
   const bars = make("div", { className: "bars", "aria-hidden": "true" });
@@ -29,7 +29,7 @@ export function rangeFacet(facet, catalogue, onRange) {
   const boxes = [typed("lowest"), typed("highest")];
   const track = make("div", { className: "track" }, make("span", { className: "rail" }), ...handles);
   const ends = make("div", { className: "ends" }, boxes[0], make("span", { "aria-hidden": "true" }, "–"), boxes[1]);
-  if (currency) ends.append(make("span", { className: "unit", "aria-hidden": "true" }, sign(currency)));
+  if (style.currency) ends.append(make("span", { className: "unit", "aria-hidden": "true" }, sign(style.currency)));
   const element = make("div", { className: "range", role: "group", "aria-label": name }, bars, track, ends);
   let rest = 0;
   /** Boxes that are being typed into: what arrives meanwhile must not write over it. */
@@ -119,16 +119,4 @@ function fillBars(bars, buckets, at) {
 function parsed(value) {
   const written = value.replace(/[^\d.,-]/g, "").replace(",", ".");
   return written === "" || Number.isNaN(Number(written)) ? null : Number(written);
-}
-
-const plain = (value) => amount(value, { isMoney: false, grouped: false });
-
-/** "EUR" as "€", where it has a sign. */
-function sign(currency) {
-  try {
-    const parts = new Intl.NumberFormat(document.documentElement.lang, { style: "currency", currency }).formatToParts(0);
-    return parts.find(({ type }) => type === "currency").value;
-  } catch {
-    return currency;
-  }
 }

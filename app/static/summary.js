@@ -1,7 +1,7 @@
 // What an answer amounts to, in words: how much was found, that nothing was, or what went wrong.
 
 import * as fields from "./fields.js";
-import { family } from "./swatches.js";
+import { inside } from "./swatches.js";
 import { problemText, text } from "./texts.js";
 
 /** @typedef {import("./notice.js").Notice} Notice */
@@ -35,7 +35,7 @@ export function nothing(page) {
 export function isAtEnd(page) {
   const { busy, answer, hits, view } = page;
   if (busy || view.compare || !answer || answer.next || !hits.length || !isCut(page)) return false;
-  return hits.reduce((sum, hit) => sum + family(hit).length + (hit.duplicates?.length ?? 0), 0) < answer.total;
+  return hits.flatMap(inside).length < answer.total;
 }
 
 /** @returns {Notice} what went wrong, and what can be done about it where anything can */

@@ -1,7 +1,6 @@
 // The variants of a product inside its hit: a row of small pictures of which one is chosen.
 
-import { show } from "./api.js";
-import { make, picture } from "./element.js";
+import { make, thumbnail } from "./element.js";
 import { count, variety } from "./fields.js";
 import { text } from "./texts.js";
 
@@ -10,7 +9,10 @@ const FEW = 5;
 /** The hit and its variants, the best first. */
 export const family = (hit) => [hit, ...(hit.variants ?? [])];
 
-/** The one of them that a visitor has chosen; the hit itself until then. */
+/** Every item inside a hit: its family and its near twins. */
+export const inside = (hit) => [...family(hit), ...(hit.duplicates ?? [])];
+
+/** The one of its family that a visitor has chosen; the hit itself until then. */
 export const chosen = (hit) => family(hit).find(({ id }) => id === hit.chosen) ?? hit;
 
 /**
@@ -57,7 +59,5 @@ export function swatches(hit, onChoose, onMore) {
 }
 
 function swatch(item) {
-  const img = picture({ loading: "lazy" });
-  if (item.image) show(img, item.image, [160], "36px");
-  return make("button", { type: "button", role: "radio", className: "swatch", title: variety(item), "aria-label": variety(item) }, img);
+  return thumbnail(item.image, "36px", { role: "radio", className: "swatch", title: variety(item), "aria-label": variety(item) });
 }
