@@ -296,22 +296,22 @@ class Engine:
             )
         )
 
-    def similar(self, item: str, search: Search = _PLAIN) -> Answer:
-        """The items nearest to an item, itself left out: `limit` of them from `offset` on, and of the other
-        options none. Raises NoIndex, ItemNotFound."""
+    def similar(self, item: str, *, limit: int, offset: int = 0) -> Answer:
+        """The items nearest to an item, itself left out: `limit` of them from `offset` on. Raises NoIndex,
+        ItemNotFound."""
         served = self.served
         index = served.index
         interpreted = Interpreted([ItemTerm(item)], [ItemTerm(item)])
         query = self._query(interpreted.terms, index, served.encoder)
         started = time.perf_counter()
         itself = [self._row(index, item)]
-        plain = Search(limit=search.limit, offset=search.offset, fold_duplicates=False)
+        plain = Search(limit=limit, fold_duplicates=False)
         hits, _ = hits_of(
             index,
             query,
             index.nearest(query, without=itself),
             plain,
-            plain.offset,
+            offset,
             passing=None,
             without=itself,
             relevance=lambda scores: None,

@@ -56,7 +56,10 @@ def hits_of(
             scores_of=lambda rows: index.cosines(query, rows),
             best_of=lambda among: index.nearest(query, passing=among).first(MOST_LISTED),
         )
-        variants = [list(zip(one.rows.tolist(), one.scores.tolist(), strict=True)) for one in found]
+        variants = [
+            list(zip(one.rows[:MOST_LISTED].tolist(), one.scores[:MOST_LISTED].tolist(), strict=True))
+            for one in found
+        ]
     return _hits(index, page, variants, relevance), end < MAX_RANK and grouping.begun > end
 
 
@@ -66,15 +69,16 @@ def _hits(
     told = relevance(np.array([group.score for group in page], dtype=np.float32))
     relevances = [None] * len(page) if told is None else told.tolist()
     ranked = [(group.row, group.score) for group in page]
-    for group, same in zip(page, variants, strict=True):
-        ranked += [*same[:MOST_LISTED], *group.duplicates[:MOST_LISTED]]
+    duplicates = [group.duplicates[:MOST_LISTED] for group in page]
+    for same, alike in zip(variants, duplicates, strict=True):
+        ranked += [*same, *alike]
     # All at once: taking one row of a table costs as much as taking a hundred.
     listed = iter(_listed(index, ranked))
     first = list(itertools.islice(listed, len(page)))
     hits = []
-    for one, relevant, group, same in zip(first, relevances, page, variants, strict=True):
-        own = tuple(itertools.islice(listed, min(len(same), MOST_LISTED)))
-        twins = tuple(itertools.islice(listed, min(len(group.duplicates), MOST_LISTED)))
+    for one, relevant, same, alike in zip(first, relevances, variants, duplicates, strict=True):
+        own = tuple(itertools.islice(listed, len(same)))
+        twins = tuple(itertools.islice(listed, len(alike)))
         hits.append(Hit(one.id, one.score, one.fields, relevant, own, twins))
     return hits
 

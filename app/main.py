@@ -19,7 +19,7 @@ from app.auth import AdminKey
 from app.engine import Engine
 from app.images import Images
 from app.jobs import Jobs
-from app.middleware import BodyLimit, Measured, RawIds, TooBusy
+from app.middleware import PUBLIC, BodyLimit, Measured, RawIds, TooBusy
 from app.openapi import name_problems, operation_id
 from app.problems import answer_with_problems
 from app.routes import admin_jobs, admin_versions, compare, embeddings, explain, fields, items, ops, search
@@ -30,7 +30,6 @@ from indexer.store import current_version
 
 _STATIC = Path(__file__).parent / "static"
 _SECONDS_TO_OPEN = 5.0
-_PUBLIC = ("/search", "/compare", "/explain", "/fields", "/items/", "/images/", "/v1/")
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -118,5 +117,5 @@ class PublicCors:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        public = scope["type"] == "http" and scope["path"].startswith(_PUBLIC)
+        public = scope["type"] == "http" and scope["path"].startswith(PUBLIC)
         await (self._open if public else self._app)(scope, receive, send)

@@ -24,7 +24,8 @@ _UPLOADS = {
     "/v1/embeddings": MAX_BYTES * 4 // 3 + MAX_BODY,  # base64 makes four bytes of three
 }
 _ADMIN_UPLOADS = ("/admin/finetune", "/admin/evaluate")
-_LIMITED = ("/search", "/compare", "/explain", "/fields", "/items/", "/images/", "/v1/")
+PUBLIC = ("/search", "/compare", "/explain", "/fields", "/items/", "/images/", "/v1/")
+"""How the paths begin that anybody may ask for: `TooBusy` limits them, and other origins may be let in."""
 
 
 class RawIds:
@@ -84,7 +85,7 @@ class TooBusy:
         self._in_work = {False: 0, True: 0}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(_LIMITED):
+        if scope["type"] != "http" or not scope["path"].startswith(PUBLIC):
             await self._app(scope, receive, send)
             return
         upload = scope["path"] in _UPLOADS

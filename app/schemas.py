@@ -99,17 +99,14 @@ class Page(Strict):
         return self
 
 
-class TowerPage(Page):
-    text_tower: Name | None = Field(
-        None, max_length=64, description="A registered tower of the index's space; by default the active one."
-    )
-
-
 class SimilarQuery(Page):
     """GET /items/{id}/similar"""
 
 
-class CursorPage(TowerPage):
+class CursorPage(Page):
+    text_tower: Name | None = Field(
+        None, max_length=64, description="A registered tower of the index's space; by default the active one."
+    )
     cursor: str | None = Field(
         None,
         min_length=1,

@@ -26,6 +26,18 @@ class Hits:
 _NONE = Hits(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
 
 
+def cosines(
+    vectors: NDArray[np.float16], pictures: NDArray[np.int64], query: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """(pictures,) of these rows of `vectors`, each with the unit vector `query` (dim,).
+
+    Not by BLAS: it rounds by the place in a block, so that equal vectors would not have equal scores, and
+    would take all cores for so little, and wait for them.
+    """
+    found: NDArray[np.float32] = np.einsum("ij,j->i", vectors[pictures].astype(np.float32), query)
+    return found
+
+
 class Nearest:
     """The items of an index by their best pictures. One search's own: not for several threads."""
 
@@ -47,9 +59,10 @@ class Nearest:
         self._query = query
         self._without = np.array(sorted(without), dtype=np.int64)
         self._among = None if passing is None else passing[item_of]
-        few = self._among is not None and np.count_nonzero(self._among) <= COMPARED_DIRECTLY
-        self._directly = np.flatnonzero(self._among) if few and self._among is not None else None
-        self._rings = [range(1)] if few else neighbours.rings(query, self._among)
+        self._directly: NDArray[np.int64] | None = None
+        if self._among is not None and np.count_nonzero(self._among) <= COMPARED_DIRECTLY:
+            self._directly = np.flatnonzero(self._among)
+        self._rings = neighbours.rings(query, self._among) if self._directly is None else [range(1)]
         self._done = _NONE
         self._found = _NONE
         self._asked = 0
@@ -94,7 +107,6 @@ class Nearest:
 
     def _compare(self, pictures: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Scores, falling, and the pictures."""
-        # Not by BLAS, which rounds by the place in a block: equal vectors would not have equal scores.
-        scores = np.einsum("ij,j->i", self._vectors[pictures].astype(np.float32), self._query)
+        scores = cosines(self._vectors, pictures, self._query)
         order = np.argsort(-scores, kind="stable")
         return scores[order], pictures[order]

@@ -34,7 +34,7 @@ from indexer.ann import SearchDevice
 from indexer.columns import Columns, Mask
 from indexer.items import Value
 from indexer.lexical import Lexicon, index_texts
-from indexer.nearest import Hits, Nearest
+from indexer.nearest import Hits, Nearest, cosines
 from indexer.source import Source
 from indexer.vectors import VectorRows
 
@@ -239,9 +239,7 @@ class IndexVersion:
         counts = self._first[rows + 1] - self._first[rows]
         starts = np.cumsum(counts) - counts
         pictures = np.arange(counts.sum()) + np.repeat(self._first[rows] - starts, counts)
-        # Not by BLAS, which would take all cores for so little, and wait for them.
-        scores = np.einsum("ij,j->i", self.vectors[pictures].astype(np.float32), query)
-        best: NDArray[np.float32] = np.maximum.reduceat(scores, starts)
+        best: NDArray[np.float32] = np.maximum.reduceat(cosines(self.vectors, pictures, query), starts)
         return best
 
 

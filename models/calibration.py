@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from models.gallery import Gallery
 from models.phrases import glossary
@@ -200,6 +199,8 @@ class _Pointing:
 
 def _ridge(sense: Values, nonsense: Values) -> Values:
     """The slopes alone: how sure it is, is fitted later, with the margin."""
+    from scipy.optimize import minimize  # noqa: PLC0415 - slow to load, and who answers has no need of it
+
     vectors = np.concatenate([sense, nonsense])
     positive = np.arange(len(vectors)) < len(sense)
     weights = np.where(positive, 500 / len(sense), 500 / len(nonsense))

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.phrases import LANGUAGES, Entry, glossary
+from models.phrases import LANGUAGES, glossary
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,7 @@ def _lexicon() -> dict[str, frozenset[str]]:
     for entries in glossary().values():
         for entry in entries:
             for language, phrases in entry.words.items():
-                for phrase in phrases:
-                    words[language].update(re.findall(r"[^\W\d_]{3,}", phrase.lower()))
+                words[language].update(_spelt(phrases))
     found = {language: frozenset(own) for language, own in words.items()}
     return {**found, **_words().shop}
 
@@ -146,21 +145,26 @@ def _colours() -> tuple[str, ...]:
 @functools.cache
 def _known(role: str) -> frozenset[str]:
     """Every word of a role's names, in every language."""
-    return frozenset(word for entry in glossary()[role] for word in _spelt(entry))
+    return frozenset(
+        word for entry in glossary()[role] for phrases in entry.words.values() for word in _spelt(phrases)
+    )
 
 
 @functools.cache
 def _garments() -> frozenset[str]:
     """The kinds, but for belts, which many a coat has or has not."""
     return frozenset(
-        word for entry in glossary()["kind"] if "belt" not in entry.names for word in _spelt(entry)
+        word
+        for entry in glossary()["kind"]
+        if "belt" not in entry.names
+        for phrases in entry.words.values()
+        for word in _spelt(phrases)
     )
 
 
-def _spelt(entry: Entry) -> Iterator[str]:
-    for phrases in entry.words.values():
-        for phrase in phrases:
-            yield from re.findall(r"[^\W\d_]{3,}", phrase.lower())
+def _spelt(phrases: Iterable[str]) -> Iterator[str]:
+    for phrase in phrases:
+        yield from re.findall(r"[^\W\d_]{3,}", phrase.lower())
 
 
 def parse(text: str) -> Parsed:

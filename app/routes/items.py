@@ -13,7 +13,6 @@ from app import schemas
 from app.dependencies import EngineDep, ImagesDep, NoParameters
 from app.images import ImageGone, Kind, tag
 from app.problems import documented
-from app.query import Search
 from app.routes.search import image_url, respond
 
 router = APIRouter(tags=["items"])
@@ -35,7 +34,7 @@ def similar(
 ) -> schemas.SearchResponse:
     """The items nearest to the mean of this item's pictures; the item itself is left out."""
     started = time.perf_counter()
-    return respond(engine.similar(unquote(id), Search(limit=query.limit, offset=query.offset)), started)
+    return respond(engine.similar(unquote(id), limit=query.limit, offset=query.offset), started)
 
 
 @router.get("/items/{id:path}", summary="One item", responses=documented(404, 422, 429, 503))

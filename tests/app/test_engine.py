@@ -79,7 +79,7 @@ def test_an_unknown_item_is_named(engine: Engine) -> None:
     with pytest.raises(ItemNotFound, match="'gone'"):
         engine.search([ItemTerm("gone")], Search(limit=1))
     with pytest.raises(ItemNotFound, match="'gone'"):
-        engine.similar("gone", Search(limit=1))
+        engine.similar("gone", limit=1)
     with pytest.raises(ItemNotFound, match="'gone'"):
         engine.fields("gone")
 
@@ -112,7 +112,7 @@ def test_an_item_is_the_mean_of_its_pictures(colours: Engine) -> None:
     too. An item scores by its best picture."""
     red, blue, green, *_ = colours.served.index.vectors.astype(np.float32)
     mean = (red + blue) / np.linalg.norm(red + blue)
-    answer = colours.similar("two", Search(limit=50))
+    answer = colours.similar("two", limit=50)
     found = {hit.id: hit.score for hit in answer.hits}
     assert found.keys() == {"one", *SAME}
     assert answer.total == 13
@@ -139,7 +139,7 @@ def test_equal_scores_keep_the_order_of_the_catalogue(colours: Engine) -> None:
         ).hits
     ]
     assert [name for name in pages if name in SAME] == SAME
-    similar = [hit.id for hit in colours.similar("item 0", Search(limit=4)).hits]
+    similar = [hit.id for hit in colours.similar("item 0", limit=4).hits]
     assert similar == [name for name in SAME if name != "item 0"][:4]
 
 

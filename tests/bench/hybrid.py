@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from statistics import mean, median
 
 from app.engine import Engine
-from app.progress import progress
 from app.query import Search, TextTerm
-from indexer.build import BuildConfig, build
-from indexer.drawn import write_demo
 from indexer.fusion import DEFAULT_WEIGHT
 from indexer.store import IndexVersion
 from models.metrics import hits, reciprocal_rank
+from models.queries import read_pairs
+from tests.bench.photographs import drawings, photographs, serve
 from tests.bench.strewn import strewn
 from tests.conftest import SHARED
 
@@ -33,49 +29,32 @@ Asked = dict[str, set[str]]
 """Query → the items that are right."""
 
 
-@dataclass(frozen=True)
-class _Gallery:
-    told: str
-    catalogue: Path
-    images: Path | None = None
-    split: str | None = None
-
-
 def measure() -> Iterator[tuple[str, str]]:
-    with tempfile.TemporaryDirectory() as folder:
-        if SHARED.is_dir():
-            for split in ("val", "test"):
-                weights = _WEIGHTS if split == "val" else (0, DEFAULT_WEIGHT)
-                myntra = _Gallery("myntra", SHARED / "myntra.jsonl", SHARED / "myntra.tar", split)
-                engine = _engine(Path(folder), myntra)
-                index = engine.served.index
-                yield from _found(engine, f"myntra {split}, three words of a name", _parts(index), weights)
-                yield from _found(engine, f"myntra {split}, brand and kind", _brands(index), weights)
-            engine = _engine(Path(folder), _Gallery("hm", SHARED / "hm.jsonl", SHARED / "hm.tar", "val"))
-            for language in ("de", "en", "fr"):
-                asked = _asked(_VALIDATION, lang=language)
-                yield from _found(engine, f"hm-val in {language}, English texts", asked, _WEIGHTS)
-            engine = _engine(Path(folder), _Gallery("hm", SHARED / "hm.jsonl", SHARED / "hm.tar", "test"))
-            for split in ("val", "test"):
-                weights = _WEIGHTS if split == "val" else (0, DEFAULT_WEIGHT)
-                asked = _asked(SHARED / "fashion-de.jsonl", split=split)
-                yield from _found(engine, f"fashion-de {split}, English texts", asked, weights)
-        engine = _engine(Path(folder), _Gallery("drawn", write_demo(Path(folder) / "demo")))
-        for told, colour, kind in (("German", "colour_de", "kind_de"), ("English", "colour", "kind")):
-            asked = _described(engine.served.index, colour, kind)
-            yield from _found(engine, f"the drawn shop in {told}", asked, _WEIGHTS)
-        yield from _named(engine)
+    if engine := photographs():
+        yield from _on_photographs(engine)
+    for told, colour, kind in (("German", "colour_de", "kind_de"), ("English", "colour", "kind")):
+        asked = _described(drawings().served.index, colour, kind)
+        yield from _found(drawings(), f"the drawn shop in {told}", asked, _WEIGHTS)
+    yield from _named(drawings())
     yield from _times()
 
 
-def _engine(folder: Path, gallery: _Gallery) -> Engine:
-    home = folder / f"{gallery.told}-{gallery.split}"
-    with progress() as report:
-        config = BuildConfig(gallery.catalogue, images=gallery.images, split=gallery.split)
-        build(home, config, lambda step: report(step.stage, step.done, step.total))
-    engine = Engine(home)
-    engine.refresh()
-    return engine
+def _on_photographs(garments: Engine) -> Iterator[tuple[str, str]]:
+    """`garments` are those of H&M's test split."""
+    for split in ("val", "test"):
+        weights = _WEIGHTS if split == "val" else (0, DEFAULT_WEIGHT)
+        engine = serve(SHARED / "myntra.jsonl", SHARED / "myntra.tar", split)
+        index = engine.served.index
+        yield from _found(engine, f"myntra {split}, three words of a name", _parts(index), weights)
+        yield from _found(engine, f"myntra {split}, brand and kind", _brands(index), weights)
+    engine = serve(SHARED / "hm.jsonl", SHARED / "hm.tar", "val")
+    for language in ("de", "en", "fr"):
+        asked = _asked(_VALIDATION, lang=language)
+        yield from _found(engine, f"hm-val in {language}, English texts", asked, _WEIGHTS)
+    for split in ("val", "test"):
+        weights = _WEIGHTS if split == "val" else (0, DEFAULT_WEIGHT)
+        asked = _asked(SHARED / "fashion-de.jsonl", split=split)
+        yield from _found(garments, f"fashion-de {split}, English texts", asked, weights)
 
 
 def _parts(index: IndexVersion) -> Asked:
@@ -103,12 +82,10 @@ def _brands(index: IndexVersion) -> Asked:
     return asked
 
 
-def _asked(path: Path, **chosen: str) -> Asked:
+def _asked(path: Path, *, split: str | None = None, lang: str | None = None) -> Asked:
     asked: Asked = defaultdict(set)
-    for line in path.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        if all(row[name] == value for name, value in chosen.items()):
-            asked[row["query"]].add(row["item"])
+    for pair in read_pairs(path, split=split, lang=lang):
+        asked[pair.query].add(pair.item)
     return asked
 
 

@@ -1,4 +1,4 @@
-"""A shop of photographs to measure searching on: 875 H&M garments and what was asked for of them."""
+"""Shops to measure searching on, above all 875 H&M garments and what was asked for of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def photographs() -> Engine | None:
     """Serves the test split of H&M's catalogue; None without the photographs."""
     if not SHARED.is_dir():
         return None
-    return _served(SHARED / "hm.jsonl", SHARED / "hm.tar", "test")
+    return serve(SHARED / "hm.jsonl", SHARED / "hm.tar", "test")
 
 
 @functools.cache
@@ -28,10 +28,11 @@ def drawings() -> Engine:
     """Serves the drawn demo shop."""
     folder = tempfile.TemporaryDirectory()
     _OPENED.append(folder)
-    return _served(write_demo(Path(folder.name)), None, None)
+    return serve(write_demo(Path(folder.name)), None, None)
 
 
-def _served(catalogue: Path, images: Path | None, split: str | None) -> Engine:
+def serve(catalogue: Path, images: Path | None, split: str | None) -> Engine:
+    """Indexes a catalogue for as long as the process lives, and serves it."""
     folder = tempfile.TemporaryDirectory()
     _OPENED.append(folder)
     home = Path(folder.name)
